@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "holler/bytes.hpp"
+#include "holler/codecs.hpp"
+#include "holler/endpoint.hpp"
+#include "holler/error.hpp"
+#include "holler/requester.hpp"
+#include "holler/trace.hpp"
+
+/// Ask, and get the one right answer.
+///
+///     auto client = holler::Client::open();
+///     auto reply = client->ask("guinness:1060", "This is another message");
+///     if (reply) use(reply->text()); else complain(reply.error().message());
+namespace holler {
+
+struct ClientOptions {
+  /// The protocol to speak; must outlive the client.
+  const Codec* codec = &holler_codec();
+  /// The address and port to send from; empty for the kernel's choice and a random port.
+  std::optional<Endpoint> source;
+  /// Use only this interface; empty for any.
+  std::string interface;
+  RequesterOptions requester{};
+  /// Bytes of receive buffer to ask the kernel for, for the socket that many requests share.
+  std::size_t receive_buffer_bytes = std::size_t{4} << 20U;
+  Tracer tracer;  ///< empty for none
+};
+
+/// How one question is to be asked.
+struct AskOptions {
+  Duration deadline = std::chrono::seconds{10};       ///< until "no answer"; see RequestOptions
+  Duration first_wait{};                              ///< 0: the protocol's own, 1 s for holler's
+  std::uint32_t attempts_max = 0;                     ///< 0: as many as the deadline allows
+  Duration backoff_max = std::chrono::seconds{60};
+  Ratio jitter = percent(25);
+  bool promiscuous = false;                           ///< accept anything from anyone; for demonstrations
+  std::stop_token stop{};                             ///< cancels the question
+};
+
+struct Reply {
+  ByteVector payload;
+  Endpoint peer;                  ///< who answered
+  Endpoint local;                 ///< the endpoint that it was asked from
+  std::uint32_t attempts = 1;     ///< transmissions
+  std::optional<Duration> rtt;    ///< network time of the transmission that was answered, where known
+  std::optional<Duration> hold;   ///< server time, where the protocol tells
+  Duration elapsed{};             ///< from the question to the answer
+  std::uint32_t mismatches = 0;   ///< datagrams that pretended to be this answer
+
+  [[nodiscard]] std::string_view text() const noexcept { return text_of(payload); }
+};
+
+/// A question that was asked with ask_async.
+class PendingAsk {
+ public:
+  PendingAsk() = default;
+  /// Ends it with ErrorCode::cancelled, unless it has already ended. From any thread.
+  void cancel();
+
+ private:
+  friend class Client;
+  struct Token;
+  std::shared_ptr<Token> token_;
+};
+
+class Client {
+ public:
+  using Callback = std::function<void(Result<Reply>)>;
+
+  /// @error address_in_use, address_not_local, permission_denied, invalid_argument: for `source` and
+  ///        `interface`
+  [[nodiscard]] static Result<Client> open(ClientOptions options = {});
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  /// Ends what is outstanding with ErrorCode::cancelled, each by its callback.
+  ~Client();
+
+  /// Asks and waits, in the caller's thread; any number of threads may ask at once.
+  /// @param peer  `HOST`, `HOST:PORT`, `[V6]:PORT`; the port is 1060 where none is given, and may be a name.
+  ///              Where a name has several addresses, the next is asked when one refuses or is unreachable.
+  /// @error no_answer, refused, declined, busy, cancelled, too_large, name_unknown, unreachable, …
+  [[nodiscard]] Result<Reply> ask(std::string_view peer, std::string_view payload, const AskOptions& options = {});
+  [[nodiscard]] Result<Reply> ask(const Endpoint& peer, Bytes payload, const AskOptions& options = {});
+
+  /// Asks without waiting. `done` is called exactly once, in the client's own thread, which starts with the
+  /// first question; it may ask again, and must not block. The payload is copied.
+  PendingAsk ask_async(const Endpoint& peer, Bytes payload, const AskOptions& options, Callback done);
+
+  /// Questions of ask_async that have not ended.
+  [[nodiscard]] std::size_t outstanding() const;
+  /// The largest payload that can be asked of a peer, in bytes.
+  [[nodiscard]] std::size_t payload_bytes_max(const Endpoint& peer) const noexcept;
+  /// All questions of this client together.
+  [[nodiscard]] RequesterStats stats() const;
+  /// Datagrams that the kernel threw away because this client was too slow to receive them.
+  [[nodiscard]] std::uint64_t kernel_drops() const;
+
+ private:
+  struct State;
+  explicit Client(std::shared_ptr<State> state) noexcept;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace holler

@@ -1,0 +1,14 @@
+#pragma once
+
+/// All of holler's public API.
+#include "holler/client.hpp"
+#include "holler/codec.hpp"
+#include "holler/codecs.hpp"
+#include "holler/dns.hpp"
+#include "holler/names.hpp"
+#include "holler/ports.hpp"
+#include "holler/requester.hpp"
+#include "holler/responder.hpp"
+#include "holler/server.hpp"
+#include "holler/system.hpp"
+#include "holler/udp_socket.hpp"

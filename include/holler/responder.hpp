@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+
+#include "holler/bytes.hpp"
+#include "holler/codec.hpp"
+#include "holler/drop_reason.hpp"
+#include "holler/endpoint.hpp"
+#include "holler/random.hpp"
+#include "holler/time.hpp"
+
+/// The answering half of the exchange engine, without socket, clock or thread. It hands each request out
+/// once, however often it arrives, answers repeats from memory, and keeps within docs/limits.md.
+namespace holler {
+
+/// A request that has been handed out and not yet answered.
+struct JobHandle {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  friend constexpr bool operator==(const JobHandle&, const JobHandle&) noexcept = default;
+};
+
+struct ResponderOptions {
+  std::size_t jobs_max = 1U << 16U;           ///< handed out and unanswered; beyond it askers are told "busy"
+  std::size_t conversations_max = 1U << 20U;  ///< remembered; beyond it new askers are told "busy"
+  std::size_t replies_max = 1U << 20U;        ///< remembered requests; beyond it askers are told "busy"
+  std::size_t reply_bytes_max = 256U << 20U;  ///< remembered reply payloads together, in bytes
+  std::size_t datagram_bytes_max = 65507;     ///< the largest datagram to send
+  /// How long a copy of a request may still arrive after its asker has given up (RFC 8085 §3.3: 2 minutes
+  /// and more); a reply is remembered until then.
+  Duration datagram_lifetime = std::chrono::minutes{2};
+  /// An asker's deadline counts for no more than this, so that no one can make us remember for ever.
+  Duration time_left_max = std::chrono::minutes{10};
+  Duration working_retry = std::chrono::seconds{1};  ///< what "working" tells an asker to wait
+  Duration busy_retry = std::chrono::seconds{1};     ///< what "busy" tells an asker to wait
+  /// Replies to an address that has not shown that it is the asker's have at most this many times the
+  /// bytes that it sent, IP and UDP headers included (RFC 9000 §8.1); 0 for no limit. Loopback counts as
+  /// shown.
+  std::uint32_t amplification_max = 3;
+  bool answer_broadcast = false;  ///< answer what arrives by broadcast or multicast
+};
+
+enum class Delivery : std::uint8_t { unicast, broadcast, multicast };
+
+/// A datagram as it arrived at a server.
+struct Incoming {
+  Endpoint from;
+  Endpoint to;                 ///< the address and port that it was sent to; the reply leaves from there
+  std::uint32_t channel = 0;
+  std::uint32_t interface = 0; ///< index of the interface it arrived on; 0 for unknown
+  Delivery delivery = Delivery::unicast;
+  Bytes bytes;
+  bool truncated = false;
+};
+
+enum class Receipt : std::uint8_t {
+  request,          ///< new: poll_request hands it out
+  repeat_working,   ///< a copy; its asker is told that work is under way
+  repeat_answered,  ///< a copy; it gets the remembered reply
+  declined,         ///< refused politely: busy, or a version or type that is not spoken
+  dropped,
+};
+
+struct ReceiptResult {
+  Receipt receipt = Receipt::dropped;
+  DropReason drop{};  ///< for dropped
+};
+
+struct IncomingRequest {
+  JobHandle job;
+  Endpoint from;
+  Endpoint to;
+  std::uint32_t channel = 0;
+  Delivery delivery = Delivery::unicast;
+  const Codec* codec = nullptr;
+  std::uint8_t attempt = 1;         ///< 0 where the protocol does not tell
+  Duration time_left = kForever;    ///< until the asker gives up
+  Bytes payload;                    ///< points into the datagram of the last handle_datagram
+};
+
+struct ResponseTransmit {
+  Endpoint to;
+  Endpoint from;               ///< the address that was asked
+  std::uint32_t channel = 0;
+  std::uint32_t interface = 0;
+  std::size_t bytes = 0;
+  ReplyKind kind = ReplyKind::reply;
+  bool repeat = false;         ///< this reply has been sent before
+};
+
+struct ResponderStats {
+  std::uint64_t received = 0;     ///< datagrams handed in
+  std::uint64_t requests = 0;     ///< handed out to the handler
+  std::uint64_t answered = 0;     ///< requests whose reply was first sent
+  std::uint64_t repeated = 0;     ///< copies of a request already known
+  std::uint64_t working = 0;      ///< "working" notes sent
+  std::uint64_t busy = 0;         ///< "busy" notes sent
+  std::uint64_t refused = 0;
+  std::uint64_t verified = 0;     ///< addresses that showed a valid cookie
+  DropCounts dropped;
+};
+
+class Responder {
+ public:
+  /// Codecs are tried in order; the first that does not call a datagram foreign has it. They and `random`
+  /// must outlive the responder.
+  Responder(std::initializer_list<const Codec*> codecs, RandomSource& random,
+            const ResponderOptions& options = {});
+  Responder(Responder&&) noexcept;
+  Responder& operator=(Responder&&) noexcept;
+  ~Responder();
+
+  ReceiptResult handle_datagram(Timestamp now, const Incoming& incoming);
+  void handle_timeout(Timestamp now);
+  [[nodiscard]] Timestamp next_timeout() const noexcept;
+
+  /// The next new request; call until it says nullopt, before the next handle_datagram.
+  [[nodiscard]] std::optional<IncomingRequest> poll_request();
+  /// Answers a job. It may be called at any later time; the payload is copied.
+  /// @param not_before  hold the reply back until then; askers who repeat are told "working"
+  /// @return false, and nothing is sent, if the job is unknown or the reply too large
+  bool reply(Timestamp now, JobHandle job, Bytes payload, Timestamp not_before = Timestamp::min());
+  /// Tells the asker that this will not be done; `reason` is the application's.
+  bool refuse(Timestamp now, JobHandle job, std::uint16_t reason);
+  /// Tells the asker to come back; the request is forgotten, so that a later copy is handed out anew. For
+  /// a handler that has not begun.
+  bool postpone(Timestamp now, JobHandle job, Duration retry_after);
+  /// Ends a job without any answer.
+  bool ignore(Timestamp now, JobHandle job);
+
+  /// Writes the next datagram to send; call until it says nullopt.
+  /// @param buffer  at least `datagram_bytes_max` bytes
+  [[nodiscard]] std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
+
+  [[nodiscard]] std::size_t reply_bytes_max(JobHandle job) const noexcept;
+  [[nodiscard]] std::size_t jobs() const noexcept;
+  [[nodiscard]] std::size_t remembered_requests() const noexcept;
+  [[nodiscard]] std::size_t remembered_bytes() const noexcept;
+  [[nodiscard]] const ResponderStats& stats() const noexcept;
+
+ private:
+  class Engine;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace holler

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "holler/bytes.hpp"
+#include "holler/endpoint.hpp"
+#include "holler/error.hpp"
+#include "holler/format.hpp"
+#include "holler/responder.hpp"
+#include "holler/trace.hpp"
+
+/// Answer, each request once.
+///
+///     auto server = holler::Server::bind({.host = "", .port = "1060"});
+///     server->serve([](const holler::Request& request, holler::ReplyWriter& reply) {
+///       reply.print("Your data was {} bytes long", request.payload.size());
+///     });
+namespace holler {
+
+/// A request, as a handler sees it.
+struct Request {
+  Endpoint from;
+  Endpoint to;                    ///< the address and port that was asked
+  Bytes payload;                  ///< valid until the handler returns: copy it to answer later
+  bool identified = true;         ///< false for plain datagrams: a repeat looks like a new request
+  std::uint8_t attempt = 1;       ///< 0 where the protocol does not tell
+  Duration time_left = kForever;  ///< until the asker gives up
+  Delivery delivery = Delivery::unicast;
+
+  [[nodiscard]] std::string_view text() const noexcept { return text_of(payload); }
+};
+
+/// A reply that is written later, by any thread. If it is destroyed unanswered, the asker is told "busy".
+class DeferredReply {
+ public:
+  DeferredReply() = default;
+  DeferredReply(DeferredReply&&) noexcept = default;
+  DeferredReply& operator=(DeferredReply&& other) noexcept;
+  ~DeferredReply();
+
+  /// Each of these answers; the first one counts.
+  void send(Bytes payload);
+  void send(std::string_view text) { send(bytes_of(text)); }
+  void refuse(std::uint16_t reason = 0);
+  void busy(Duration retry_after = std::chrono::seconds{1});
+
+ private:
+  friend class ReplyWriter;
+  struct Ticket;
+  std::unique_ptr<Ticket> ticket_;
+};
+
+/// Where a handler writes its reply. What has been written when the handler returns is sent: nothing
+/// written is an empty reply, which is valid.
+class ReplyWriter {
+ public:
+  /// Adds to the reply. What exceeds `payload_bytes_max` makes the whole reply a refusal, counted in the
+  /// server's statistics, for half an answer is none.
+  void append(Bytes bytes);
+  void append(std::string_view text) { append(bytes_of(text)); }
+  /// Adds formatted text: `{}` stands for the next argument.
+  template <class... Arguments>
+  void print(FormatString<std::type_identity_t<Arguments>...> format, const Arguments&... arguments) {
+    append(std::string_view{holler::format(format, arguments...)});
+  }
+
+  void refuse(std::uint16_t reason = 0);                              ///< "this will not be done"
+  void busy(Duration retry_after = std::chrono::seconds{1});          ///< "come back in t"
+  void ignore();                                                      ///< no answer at all
+  /// Holds the reply back; askers who repeat are told "working".
+  void hold_back(Duration delay);
+  /// Answer after the handler has returned.
+  [[nodiscard]] DeferredReply defer();
+
+  [[nodiscard]] std::size_t payload_bytes_max() const noexcept;
+
+ private:
+  friend class Server;
+  struct State;
+  explicit ReplyWriter(State& state) noexcept : state_{&state} {}
+  State* state_;
+};
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";  ///< ``, `*`, `::` for every address; `0.0.0.0` for IPv4's
+  std::string port = "1060";       ///< a number or a service name; `0` for the kernel's choice
+  std::string interface;           ///< only this interface; empty for any
+  ResponderOptions responder{};
+  bool answer_plain = true;        ///< also answer datagrams that are not holler's, as plain requests
+  std::size_t receive_buffer_bytes = std::size_t{4} << 20U;
+  /// Looks at each datagram first: a reason drops it, before anything else is done with it.
+  std::function<std::optional<DropReason>(const Incoming&)> filter;
+  Tracer tracer;                   ///< empty for none
+};
+
+struct ServerStats {
+  ResponderStats responder;
+  std::uint64_t kernel_drops = 0;  ///< lost because the receive buffer was full
+};
+
+class Server {
+ public:
+  using Handler = std::function<void(const Request&, ReplyWriter&)>;
+
+  /// @error address_in_use, address_not_local, permission_denied, name_unknown, invalid_argument
+  [[nodiscard]] static Result<Server> bind(ServerOptions options = {});
+  Server(Server&&) noexcept;
+  Server& operator=(Server&&) noexcept;
+  ~Server();
+
+  /// Serves in the caller's thread until `stop` is requested, or for ever. Replies that are ready when it
+  /// stops are still sent.
+  /// @error system: the socket has failed for good
+  [[nodiscard]] Result<void> serve(const Handler& handler, std::stop_token stop = {});
+
+  [[nodiscard]] Endpoint local_address() const;
+  /// From any thread; as of the last batch.
+  [[nodiscard]] ServerStats stats() const;
+
+ private:
+  struct State;
+  explicit Server(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holler

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "holler/bytes.hpp"
+#include "holler/endpoint.hpp"
+#include "holler/error.hpp"
+#include "holler/time.hpp"
+
+/// A UDP socket that says what happened. It is always bound or connected: one that could not
+/// communicate cannot be made. It never blocks; `wait` waits.
+namespace holler {
+
+/// The largest payloads that UDP can carry: 65535 less the headers (RFC 768), over IPv6 the IP header is
+/// not counted (RFC 8200 §3).
+inline constexpr std::size_t kPayloadBytesMaxV4 = 65507;
+inline constexpr std::size_t kPayloadBytesMaxV6 = 65527;
+[[nodiscard]] constexpr std::size_t payload_bytes_max(const Address& peer) noexcept {
+  return peer.is_v6() ? kPayloadBytesMaxV6 : kPayloadBytesMaxV4;
+}
+
+struct SocketOptions {
+  /// Only traffic through this interface, whatever the routes say (SO_BINDTODEVICE); empty for any.
+  std::string interface;
+  /// An IPv6 wildcard hears IPv4 too.
+  bool dual_stack = true;
+  /// Bytes of receive buffer to ask for, as the kernel counts them (with its overhead); 0 for the system's
+  /// default. 4 MiB hold about 10,000 small datagrams. What was granted: `receive_buffer_bytes()`.
+  std::size_t receive_buffer_bytes = std::size_t{4} << 20U;
+  /// May send to broadcast addresses (SO_BROADCAST; receiving them needs no permission).
+  bool broadcast = false;
+  /// Several sockets share the address and port, and the kernel spreads the peers over them.
+  bool reuse_port = false;
+};
+
+enum class Cast : std::uint8_t { unicast, broadcast, multicast };
+
+/// One datagram of a ReceiveBatch; its bytes live until the batch is filled again.
+struct ReceivedDatagram {
+  Endpoint from;
+  Endpoint to;                  ///< the address it was sent to, with our port
+  Address reply_from;           ///< the address to answer from: `to`, or ours on that subnet for a broadcast
+  std::uint32_t interface = 0;  ///< index of the interface it arrived on; 0 for unknown
+  Cast cast = Cast::unicast;
+  bool truncated = false;       ///< it was longer than the batch has room for; `bytes` is its beginning
+  Bytes bytes;                  ///< may be empty: zero-length datagrams are valid (RFC 8085 §5)
+};
+
+/// Reused memory for many datagrams: a slab of equal places.
+class ReceiveBatch {
+ public:
+  /// @param datagram_bytes_max  longer ones are marked truncated
+  explicit ReceiveBatch(std::size_t datagrams_max = 32, std::size_t datagram_bytes_max = 65536);
+  ReceiveBatch(ReceiveBatch&&) noexcept;
+  ReceiveBatch& operator=(ReceiveBatch&&) noexcept;
+  ~ReceiveBatch();
+
+  [[nodiscard]] std::span<const ReceivedDatagram> datagrams() const noexcept;
+
+ private:
+  friend class UdpSocket;
+  struct Slab;
+  std::unique_ptr<Slab> slab_;
+};
+
+/// One datagram to send.
+struct OutgoingDatagram {
+  Endpoint to;                  ///< ignored by a connected socket
+  std::optional<Address> from;  ///< one of our addresses to send from (IP_PKTINFO); empty for the kernel's choice
+  std::uint32_t interface = 0;  ///< to leave through; 0 for the routes' choice
+  Bytes bytes;
+};
+
+/// What became of a batch that was sent.
+struct SendReport {
+  std::size_t accepted = 0;     ///< datagrams that the kernel took, counted from the first
+  /// Why it stopped before the end: for the datagram at index `accepted`. Would-block is not an error: it
+  /// leaves `accepted` short and this empty.
+  std::optional<Error> error;
+};
+
+/// News from the error queue: an ICMP message about a datagram that this socket sent.
+struct SocketError {
+  int system_errno = 0;              ///< ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, …
+  bool local = false;                ///< said by this host (such as EMSGSIZE), not by ICMP
+  std::uint8_t icmp_type = 0;
+  std::uint8_t icmp_code = 0;
+  Endpoint destination;              ///< where the datagram was going
+  std::optional<Address> reporter;   ///< which host said so
+  std::uint32_t path_mtu_bytes = 0;  ///< for EMSGSIZE: what fits, with headers
+  ByteVector quote;                  ///< as much of the payload as came back
+};
+
+class UdpSocket {
+ public:
+  /// Binds to loopback, one address, or a wildcard; port 0 chooses one.
+  /// @error address_in_use, address_not_local, permission_denied, unsupported, …; each with advice
+  [[nodiscard]] static Result<UdpSocket> bind(const Endpoint& local, const SocketOptions& options = {});
+  /// A socket that talks with one peer: the kernel drops what others send. No datagram is sent.
+  /// @param local  the source to use; nullopt for the kernel's choice and a random port
+  [[nodiscard]] static Result<UdpSocket> connected(const Endpoint& peer, std::optional<Endpoint> local = {},
+                                                   const SocketOptions& options = {});
+  /// Takes over a descriptor.
+  /// @error invalid_argument: not a bound UDP socket of IPv4 or IPv6
+  [[nodiscard]] static Result<UdpSocket> adopt(int descriptor);
+
+  UdpSocket(UdpSocket&&) noexcept;
+  UdpSocket& operator=(UdpSocket&&) noexcept;
+  ~UdpSocket();
+
+  /// Talks with another peer from now on. The old association is dissolved first, so that the source
+  /// address fits the new peer (seen on Linux 6.18: a second connect alone keeps the old source). Datagrams
+  /// that were queued before may still be received: check their source.
+  [[nodiscard]] Result<void> connect(const Endpoint& peer);
+  /// Talks with everyone again, on the same port.
+  [[nodiscard]] Result<void> disconnect();
+
+  [[nodiscard]] Endpoint local_address() const;
+  [[nodiscard]] std::optional<Endpoint> peer() const;
+
+  /// Fills `batch` with what has arrived, without waiting.
+  /// @return how many; 0 if nothing is there. A stale ICMP error never makes it fail.
+  [[nodiscard]] Result<std::size_t> receive(ReceiveBatch& batch);
+  /// Sends without waiting. EINTR is retried; an ICMP error that was pending from an earlier datagram is
+  /// left to `receive_errors` and the datagram is sent again.
+  [[nodiscard]] SendReport send(std::span<const OutgoingDatagram> datagrams);
+  /// `send` for one datagram; nullopt where the kernel has no room at the moment.
+  [[nodiscard]] Result<bool> send_to(const Endpoint& to, Bytes bytes);
+
+  /// What the error queue holds; empties it (64 at most in one call).
+  [[nodiscard]] std::vector<SocketError> receive_errors();
+
+  /// Waits until there is a datagram or an error to receive, or `timeout` has passed.
+  /// @return false for the timeout, and when a signal arrives
+  [[nodiscard]] Result<bool> wait(Duration timeout) const;
+
+  /// Datagrams that the kernel threw away because the receive buffer was full, since the socket was made
+  /// (SO_RXQ_OVFL; known as of the last datagram received).
+  [[nodiscard]] std::uint64_t kernel_drops() const noexcept;
+  /// What the kernel granted, in its own counting (twice what was asked, at most twice rmem_max).
+  [[nodiscard]] std::size_t receive_buffer_bytes() const;
+
+  /// The descriptor, for epoll, poll and read. It stays this object's.
+  [[nodiscard]] int native_handle() const noexcept;
+
+ private:
+  struct State;
+  explicit UdpSocket(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holler
