@@ -29,7 +29,8 @@ using ByteVector = std::vector<std::byte>;
 [[nodiscard]] inline ByteVector copy_of(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 
 [[nodiscard]] inline bool same_bytes(Bytes left, Bytes right) noexcept {
-  return left.size() == right.size() && (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
+  return left.size() == right.size() &&
+         (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
 /// Reads numbers in network byte order. A read past the end yields zero and makes `ok()` false for good,

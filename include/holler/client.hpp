@@ -38,24 +38,24 @@ struct ClientOptions {
 
 /// How one question is to be asked.
 struct AskOptions {
-  Duration deadline = std::chrono::seconds{10};       ///< until "no answer"; see RequestOptions
-  Duration first_wait{};                              ///< 0: the protocol's own, 1 s for holler's
-  std::uint32_t attempts_max = 0;                     ///< 0: as many as the deadline allows
+  Duration deadline = std::chrono::seconds{10};  ///< until "no answer"; see RequestOptions
+  Duration first_wait{};                         ///< 0: the protocol's own, 1 s for holler's
+  std::uint32_t attempts_max = 0;                ///< 0: as many as the deadline allows
   Duration backoff_max = std::chrono::seconds{60};
   Ratio jitter = percent(25);
-  bool promiscuous = false;                           ///< accept anything from anyone; for demonstrations
-  std::stop_token stop{};                             ///< cancels the question
+  bool promiscuous = false;  ///< accept anything from anyone; for demonstrations
+  std::stop_token stop{};    ///< cancels the question
 };
 
 struct Reply {
   ByteVector payload;
-  Endpoint peer;                  ///< who answered
-  Endpoint local;                 ///< the endpoint that it was asked from
-  std::uint32_t attempts = 1;     ///< transmissions
-  std::optional<Duration> rtt;    ///< network time of the transmission that was answered, where known
-  std::optional<Duration> hold;   ///< server time, where the protocol tells
-  Duration elapsed{};             ///< from the question to the answer
-  std::uint32_t mismatches = 0;   ///< datagrams that pretended to be this answer
+  Endpoint peer;                 ///< who answered
+  Endpoint local;                ///< the endpoint that it was asked from
+  std::uint32_t attempts = 1;    ///< transmissions
+  std::optional<Duration> rtt;   ///< network time of the transmission that was answered, where known
+  std::optional<Duration> hold;  ///< server time, where the protocol tells
+  Duration elapsed{};            ///< from the question to the answer
+  std::uint32_t mismatches = 0;  ///< datagrams that pretended to be this answer
 
   [[nodiscard]] std::string_view text() const noexcept { return text_of(payload); }
 };
@@ -89,7 +89,8 @@ class Client {
   /// @param peer  `HOST`, `HOST:PORT`, `[V6]:PORT`; the port is 1060 where none is given, and may be a name.
   ///              Where a name has several addresses, the next is asked when one refuses or is unreachable.
   /// @error no_answer, refused, declined, busy, cancelled, too_large, name_unknown, unreachable, …
-  [[nodiscard]] Result<Reply> ask(std::string_view peer, std::string_view payload, const AskOptions& options = {});
+  [[nodiscard]] Result<Reply> ask(std::string_view peer, std::string_view payload,
+                                  const AskOptions& options = {});
   [[nodiscard]] Result<Reply> ask(const Endpoint& peer, Bytes payload, const AskOptions& options = {});
 
   /// Asks without waiting. `done` is called exactly once, in the client's own thread, which starts with the

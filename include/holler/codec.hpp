@@ -41,14 +41,14 @@ enum class ReplyKind : std::uint8_t {
 struct ReplyView {
   ReplyKind kind = ReplyKind::dropped;
   DropReason drop = DropReason::foreign;
-  std::uint64_t number = 0;   ///< where the traits say `numbered`
-  std::uint64_t id = 0;       ///< as many of the low bits as the format carries
-  std::uint8_t attempt = 0;   ///< the transmission that this answers; 0 where the format does not say
-  Duration hold{};            ///< how long the server had the request, of the round trip
-  Duration retry_after{};     ///< for working and busy
-  std::uint16_t reason = 0;   ///< for refused: the protocol's own code
-  Bytes payload;              ///< points into the datagram
-  Bytes cookie;               ///< for verify; points into the datagram
+  std::uint64_t number = 0;  ///< where the traits say `numbered`
+  std::uint64_t id = 0;      ///< as many of the low bits as the format carries
+  std::uint8_t attempt = 0;  ///< the transmission that this answers; 0 where the format does not say
+  Duration hold{};           ///< how long the server had the request, of the round trip
+  Duration retry_after{};    ///< for working and busy
+  std::uint16_t reason = 0;  ///< for refused: the protocol's own code
+  Bytes payload;             ///< points into the datagram
+  Bytes cookie;              ///< for verify; points into the datagram
 };
 
 /// What a datagram from an asker says.
@@ -111,20 +111,23 @@ class Codec {
   // The asker's side.
 
   /// Writes one transmission of a request.
-  /// @return its size in bytes; 0 where it does not fit `out` or `payload` is not a request of this format
-  [[nodiscard]] virtual std::size_t encode_request(const RequestStamp& stamp, Bytes payload,
-                                                   MutableBytes out) const = 0;
+  /// @return its size in bytes, which may be 0 (an empty datagram is valid); nullopt where it does not fit
+  ///         `out` or `payload` is not a request of this format
+  [[nodiscard]] virtual std::optional<std::size_t> encode_request(const RequestStamp& stamp, Bytes payload,
+                                                                  MutableBytes out) const = 0;
   [[nodiscard]] virtual ReplyView decode_reply(Bytes datagram) const = 0;
   /// A last look at a reply whose source and ID are right: does it answer this request?
   /// @return nullopt if it does, or why it is dropped (such as another question in it)
-  [[nodiscard]] virtual std::optional<DropReason> mismatch(Bytes request_payload, const ReplyView& reply) const;
+  [[nodiscard]] virtual std::optional<DropReason> mismatch(Bytes request_payload,
+                                                           const ReplyView& reply) const;
 
   // The server's side; a codec without one leaves these alone.
 
   [[nodiscard]] virtual RequestView decode_request(Bytes datagram) const;
   /// Writes what stands in front of a reply's payload.
-  /// @return its size in bytes; 0 where it does not fit, or where this format cannot say `stamp.kind`
-  [[nodiscard]] virtual std::size_t encode_reply_header(const ReplyStamp& stamp, MutableBytes out) const;
+  /// @return its size in bytes; nullopt where it does not fit, or where this format cannot say `stamp.kind`
+  [[nodiscard]] virtual std::optional<std::size_t> encode_reply_header(const ReplyStamp& stamp,
+                                                                       MutableBytes out) const;
 };
 
 }  // namespace holler

@@ -17,13 +17,15 @@ class Address {
  public:
   constexpr Address() noexcept = default;
 
-  [[nodiscard]] static constexpr Address v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept {
+  [[nodiscard]] static constexpr Address v4(std::uint8_t a, std::uint8_t b, std::uint8_t c,
+                                            std::uint8_t d) noexcept {
     Address result;
     result.bytes_ = {a, b, c, d};
     return result;
   }
   /// @param scope  interface index, 0 for none; kept only for link-local addresses (RFC 4007 §6)
-  [[nodiscard]] static Address v6(const std::array<std::uint8_t, 16>& bytes, std::uint32_t scope = 0) noexcept;
+  [[nodiscard]] static Address v6(const std::array<std::uint8_t, 16>& bytes,
+                                  std::uint32_t scope = 0) noexcept;
 
   [[nodiscard]] static constexpr Address any_v4() noexcept { return {}; }
   [[nodiscard]] static Address any_v6() noexcept { return v6({}); }

@@ -25,20 +25,20 @@ enum class ErrorCode : std::uint8_t {
   address_in_use,     ///< another socket holds the address and port
   address_not_local,  ///< no interface has that address
   permission_denied,
-  unreachable,        ///< no route to the peer, as far as this host knows
-  out_of_resources,   ///< descriptors, memory, or a bound of docs/limits.md
-  unsupported,        ///< this system cannot do it
-  system,             ///< anything else the kernel says: see `system_errno`
+  unreachable,       ///< no route to the peer, as far as this host knows
+  out_of_resources,  ///< descriptors, memory, or a bound of docs/limits.md
+  unsupported,       ///< this system cannot do it
+  system,            ///< anything else the kernel says: see `system_errno`
 };
 
 [[nodiscard]] std::string_view name_of(ErrorCode code) noexcept;
 
 struct Error {
   ErrorCode code = ErrorCode::system;
-  int system_errno = 0;               ///< 0 where no system call failed
-  std::string attempted;              ///< what was being done: "bind", "resolve guinness"
-  std::optional<Endpoint> endpoint;   ///< whom it was about
-  std::string advice;                 ///< what to do, as a clause; may be empty
+  int system_errno = 0;                          ///< 0 where no system call failed
+  std::string attempted;                         ///< what was being done: "bind", "resolve guinness"
+  std::optional<Endpoint> endpoint;              ///< whom it was about
+  std::string advice;                            ///< what to do, as a clause; may be empty
   std::optional<std::size_t> payload_bytes_max;  ///< for too_large: the largest payload that fits
 
   /// One line: what was attempted, on what, why it failed, what to do.
@@ -48,6 +48,8 @@ struct Error {
 template <class T>
 using Result = std::expected<T, Error>;
 
-[[nodiscard]] inline std::unexpected<Error> failure(Error error) { return std::unexpected<Error>{std::move(error)}; }
+[[nodiscard]] inline std::unexpected<Error> failure(Error error) {
+  return std::unexpected<Error>{std::move(error)};
+}
 
 }  // namespace holler

@@ -13,17 +13,18 @@ namespace holler {
 /// One value, its type erased; text is borrowed for as long as the call lasts.
 class FormatArgument {
  public:
-  FormatArgument(std::string_view text) : kind_{Kind::text}, text_{text} {}      // NOLINT(*-explicit-*)
+  FormatArgument(std::string_view text) : kind_{Kind::text}, text_{text} {}            // NOLINT(*-explicit-*)
   FormatArgument(const std::string& text) : FormatArgument{std::string_view{text}} {}  // NOLINT(*-explicit-*)
-  FormatArgument(const char* text) : FormatArgument{std::string_view{text}} {}   // NOLINT(*-explicit-*)
-  FormatArgument(bool value) : FormatArgument{value ? "true" : "false"} {}       // NOLINT(*-explicit-*)
-  FormatArgument(double value) : kind_{Kind::real}, real_{value} {}              // NOLINT(*-explicit-*)
+  FormatArgument(const char* text) : FormatArgument{std::string_view{text}} {}         // NOLINT(*-explicit-*)
+  FormatArgument(bool value) : FormatArgument{value ? "true" : "false"} {}             // NOLINT(*-explicit-*)
+  FormatArgument(double value) : kind_{Kind::real}, real_{value} {}                    // NOLINT(*-explicit-*)
   template <std::signed_integral Number>
-  FormatArgument(Number value) : kind_{Kind::negative}, integer_{static_cast<std::uint64_t>(value)} {  // NOLINT
+  FormatArgument(Number value)
+      : kind_{Kind::negative}, integer_{static_cast<std::uint64_t>(value)} {  // NOLINT
     if (value >= 0) kind_ = Kind::positive;
   }
   template <std::unsigned_integral Number>
-  FormatArgument(Number value) : kind_{Kind::positive}, integer_{value} {}       // NOLINT(*-explicit-*)
+  FormatArgument(Number value) : kind_{Kind::positive}, integer_{value} {}  // NOLINT(*-explicit-*)
 
   void append_to(std::string& out) const;
 
@@ -52,8 +53,10 @@ class FormatString {
   static consteval std::size_t count_placeholders(std::string_view text) {
     std::size_t count = 0;
     for (std::size_t i = 0; i + 1 < text.size(); ++i) {
-      if ((text[i] == '{' && text[i + 1] == '{') || (text[i] == '}' && text[i + 1] == '}')) ++i;
-      else if (text[i] == '{' && text[i + 1] == '}') ++count;
+      if ((text[i] == '{' && text[i + 1] == '{') || (text[i] == '}' && text[i + 1] == '}'))
+        ++i;
+      else if (text[i] == '{' && text[i + 1] == '}')
+        ++count;
     }
     return count;
   }
@@ -64,9 +67,11 @@ class FormatString {
 void format_to(std::string& out, std::string_view format, const FormatArgument* arguments, std::size_t count);
 
 template <class... Arguments>
-[[nodiscard]] std::string format(FormatString<std::type_identity_t<Arguments>...> format, const Arguments&... arguments) {
+[[nodiscard]] std::string format(FormatString<std::type_identity_t<Arguments>...> format,
+                                 const Arguments&... arguments) {
   std::string out;
-  const std::array<FormatArgument, sizeof...(Arguments) + 1> list{FormatArgument{arguments}..., FormatArgument{0}};
+  const std::array<FormatArgument, sizeof...(Arguments) + 1> list{FormatArgument{arguments}...,
+                                                                  FormatArgument{0}};
   format_to(out, format.text(), list.data(), sizeof...(Arguments));
   return out;
 }

@@ -66,11 +66,11 @@ struct RequesterOptions {
 
 enum class StartStatus : std::uint8_t {
   started,
-  too_large,     ///< over `payload_bytes_max(peer)`
-  not_encodable, ///< the codec will not take this payload as a request
-  table_full,    ///< `outstanding_max` reached, or 2^20 numbers of one conversation span
-  channel_taken, ///< the codec has no numbers, and this channel has a request outstanding at this peer
-  bad_peer,      ///< port 0 or a wildcard address cannot be asked
+  too_large,      ///< over `payload_bytes_max(peer)`
+  not_encodable,  ///< the codec will not take this payload as a request
+  table_full,     ///< `outstanding_max` reached, or 2^20 numbers of one conversation span
+  channel_taken,  ///< the codec has no numbers, and this channel has a request outstanding at this peer
+  bad_peer,       ///< port 0 or a wildcard address cannot be asked
 };
 
 struct StartResult {
@@ -89,8 +89,8 @@ struct Arrival {
 
 /// What became of a datagram that arrived.
 struct Verdict {
-  std::optional<ReplyKind> used;   ///< reply, working, busy, refused or verify
-  DropReason drop{};               ///< otherwise
+  std::optional<ReplyKind> used;         ///< reply, working, busy, refused or verify
+  DropReason drop{};                     ///< otherwise
   std::optional<RequestHandle> request;  ///< whose it was, where that is known
 };
 
@@ -104,9 +104,9 @@ enum class Unreachable : std::uint8_t {
 /// News that a datagram did not make it: an ICMP message from the error queue, or a send that failed.
 struct Unreachability {
   Unreachable kind = Unreachable::soft;
-  Endpoint peer;               ///< to whom the datagram was going
+  Endpoint peer;  ///< to whom the datagram was going
   std::uint32_t channel = 0;
-  Bytes quote;                 ///< as much of the datagram's payload as came back, possibly none
+  Bytes quote;                       ///< as much of the datagram's payload as came back, possibly none
   std::uint32_t path_mtu_bytes = 0;  ///< for too_large: with headers; 0 for unknown
 };
 
@@ -114,19 +114,19 @@ struct Transmit {
   RequestHandle request;
   Endpoint to;
   std::uint32_t channel = 0;
-  std::size_t bytes = 0;       ///< of the buffer that was handed in
+  std::size_t bytes = 0;  ///< of the buffer that was handed in
   std::uint32_t attempt = 1;
-  Duration wait{};             ///< until the next transmission, if nothing is heard
+  Duration wait{};  ///< until the next transmission, if nothing is heard
 };
 
 enum class Outcome : std::uint8_t {
   answered,
-  no_answer,   ///< the deadline or the last wait passed in silence
-  refused,     ///< ICMP: nobody listens there
-  declined,    ///< the server refused, for `reason`
-  busy,        ///< the last that was heard is that the server is overloaded
-  forbidden,   ///< ICMP or the local system prohibits it
-  too_large,   ///< a hop on the way takes no datagram of this size
+  no_answer,  ///< the deadline or the last wait passed in silence
+  refused,    ///< ICMP: nobody listens there
+  declined,   ///< the server refused, for `reason`
+  busy,       ///< the last that was heard is that the server is overloaded
+  forbidden,  ///< ICMP or the local system prohibits it
+  too_large,  ///< a hop on the way takes no datagram of this size
   cancelled,
 };
 [[nodiscard]] std::string_view name_of(Outcome outcome) noexcept;
@@ -135,29 +135,29 @@ enum class Outcome : std::uint8_t {
 struct RequestEvent {
   RequestHandle request;
   Outcome outcome = Outcome::no_answer;
-  Endpoint peer;                    ///< who was asked
-  Endpoint from;                    ///< who answered: the same, unless promiscuous
-  Bytes payload;                    ///< of the reply; points into the datagram of the last handle_datagram
-  std::uint32_t attempts = 0;       ///< transmissions
-  std::uint32_t mismatches = 0;     ///< datagrams that pretended to answer this request
-  std::uint16_t reason = 0;         ///< for declined
-  std::uint32_t path_mtu_bytes = 0; ///< for too_large; 0 for unknown
-  bool soft_error = false;          ///< some ICMP said "unreachable" along the way
-  bool heard = false;               ///< the server has said "working" or "busy" at least once
-  std::optional<Duration> rtt;      ///< in the network: of the transmission that was answered, without `hold`
-  std::optional<Duration> hold;     ///< in the server, where the protocol tells
-  Duration elapsed{};               ///< since `start`
+  Endpoint peer;                     ///< who was asked
+  Endpoint from;                     ///< who answered: the same, unless promiscuous
+  Bytes payload;                     ///< of the reply; points into the datagram of the last handle_datagram
+  std::uint32_t attempts = 0;        ///< transmissions
+  std::uint32_t mismatches = 0;      ///< datagrams that pretended to answer this request
+  std::uint16_t reason = 0;          ///< for declined
+  std::uint32_t path_mtu_bytes = 0;  ///< for too_large; 0 for unknown
+  bool soft_error = false;           ///< some ICMP said "unreachable" along the way
+  bool heard = false;                ///< the server has said "working" or "busy" at least once
+  std::optional<Duration> rtt;   ///< in the network: of the transmission that was answered, without `hold`
+  std::optional<Duration> hold;  ///< in the server, where the protocol tells
+  Duration elapsed{};            ///< since `start`
 };
 
 struct RequesterStats {
   std::uint64_t started = 0;
   std::uint64_t answered = 0;
-  std::uint64_t transmitted = 0;     ///< datagrams, repeats included
+  std::uint64_t transmitted = 0;  ///< datagrams, repeats included
   std::uint64_t retransmitted = 0;
-  std::uint64_t received = 0;        ///< datagrams handed in
+  std::uint64_t received = 0;  ///< datagrams handed in
   std::uint64_t working = 0;
   std::uint64_t busy = 0;
-  std::uint64_t alarms = 0;          ///< requests that reached `mismatch_alarm`
+  std::uint64_t alarms = 0;  ///< requests that reached `mismatch_alarm`
   DropCounts dropped;
 };
 

@@ -49,12 +49,14 @@ enum class Delivery : std::uint8_t { unicast, broadcast, multicast };
 /// A datagram as it arrived at a server.
 struct Incoming {
   Endpoint from;
-  Endpoint to;                 ///< the address and port that it was sent to; the reply leaves from there
+  Endpoint to;  ///< the address and port that it was sent to; the reply leaves from there
   std::uint32_t channel = 0;
-  std::uint32_t interface = 0; ///< index of the interface it arrived on; 0 for unknown
+  std::uint32_t interface = 0;  ///< index of the interface it arrived on; 0 for unknown
   Delivery delivery = Delivery::unicast;
   Bytes bytes;
   bool truncated = false;
+  /// How long it lay in the receive buffer before it was read: that much of its asker's time is gone.
+  Duration waited{};
 };
 
 enum class Receipt : std::uint8_t {
@@ -77,30 +79,30 @@ struct IncomingRequest {
   std::uint32_t channel = 0;
   Delivery delivery = Delivery::unicast;
   const Codec* codec = nullptr;
-  std::uint8_t attempt = 1;         ///< 0 where the protocol does not tell
-  Duration time_left = kForever;    ///< until the asker gives up
-  Bytes payload;                    ///< points into the datagram of the last handle_datagram
+  std::uint8_t attempt = 1;       ///< 0 where the protocol does not tell
+  Duration time_left = kForever;  ///< until the asker gives up
+  Bytes payload;                  ///< points into the datagram of the last handle_datagram
 };
 
 struct ResponseTransmit {
   Endpoint to;
-  Endpoint from;               ///< the address that was asked
+  Endpoint from;  ///< the address that was asked
   std::uint32_t channel = 0;
   std::uint32_t interface = 0;
   std::size_t bytes = 0;
   ReplyKind kind = ReplyKind::reply;
-  bool repeat = false;         ///< this reply has been sent before
+  bool repeat = false;  ///< this reply has been sent before
 };
 
 struct ResponderStats {
-  std::uint64_t received = 0;     ///< datagrams handed in
-  std::uint64_t requests = 0;     ///< handed out to the handler
-  std::uint64_t answered = 0;     ///< requests whose reply was first sent
-  std::uint64_t repeated = 0;     ///< copies of a request already known
-  std::uint64_t working = 0;      ///< "working" notes sent
-  std::uint64_t busy = 0;         ///< "busy" notes sent
+  std::uint64_t received = 0;  ///< datagrams handed in
+  std::uint64_t requests = 0;  ///< handed out to the handler
+  std::uint64_t answered = 0;  ///< requests whose reply was first sent
+  std::uint64_t repeated = 0;  ///< copies of a request already known
+  std::uint64_t working = 0;   ///< "working" notes sent
+  std::uint64_t busy = 0;      ///< "busy" notes sent
   std::uint64_t refused = 0;
-  std::uint64_t verified = 0;     ///< addresses that showed a valid cookie
+  std::uint64_t verified = 0;  ///< addresses that showed a valid cookie
   DropCounts dropped;
 };
 

@@ -71,9 +71,9 @@ class ReplyWriter {
     append(std::string_view{holler::format(format, arguments...)});
   }
 
-  void refuse(std::uint16_t reason = 0);                              ///< "this will not be done"
-  void busy(Duration retry_after = std::chrono::seconds{1});          ///< "come back in t"
-  void ignore();                                                      ///< no answer at all
+  void refuse(std::uint16_t reason = 0);                      ///< "this will not be done"
+  void busy(Duration retry_after = std::chrono::seconds{1});  ///< "come back in t"
+  void ignore();                                              ///< no answer at all
   /// Holds the reply back; askers who repeat are told "working".
   void hold_back(Duration delay);
   /// Answer after the handler has returned.
@@ -93,11 +93,11 @@ struct ServerOptions {
   std::string port = "1060";       ///< a number or a service name; `0` for the kernel's choice
   std::string interface;           ///< only this interface; empty for any
   ResponderOptions responder{};
-  bool answer_plain = true;        ///< also answer datagrams that are not holler's, as plain requests
+  bool answer_plain = true;  ///< also answer datagrams that are not holler's, as plain requests
   std::size_t receive_buffer_bytes = std::size_t{4} << 20U;
   /// Looks at each datagram first: a reason drops it, before anything else is done with it.
   std::function<std::optional<DropReason>(const Incoming&)> filter;
-  Tracer tracer;                   ///< empty for none
+  Tracer tracer;  ///< empty for none
 };
 
 struct ServerStats {

@@ -31,8 +31,8 @@ struct TraceEvent {
   std::optional<ReplyKind> reply_kind;  ///< for received by a client, or sent by a server
   std::optional<DropReason> drop;
   int system_errno = 0;
-  bool repeat = false;                  ///< a server's: of a request already known
-  Bytes datagram;                       ///< valid during the call
+  bool repeat = false;  ///< a server's: of a request already known
+  Bytes datagram;       ///< valid during the call
 };
 
 /// Called in the thread that drives the socket, between datagrams: keep it short.

@@ -48,8 +48,9 @@ struct ReceivedDatagram {
   Address reply_from;           ///< the address to answer from: `to`, or ours on that subnet for a broadcast
   std::uint32_t interface = 0;  ///< index of the interface it arrived on; 0 for unknown
   Cast cast = Cast::unicast;
-  bool truncated = false;       ///< it was longer than the batch has room for; `bytes` is its beginning
-  Bytes bytes;                  ///< may be empty: zero-length datagrams are valid (RFC 8085 §5)
+  bool truncated = false;  ///< it was longer than the batch has room for; `bytes` is its beginning
+  Duration waited{};       ///< in the receive buffer, until it was read (SO_TIMESTAMPNS); 0 if unknown
+  Bytes bytes;             ///< may be empty: zero-length datagrams are valid (RFC 8085 §5)
 };
 
 /// Reused memory for many datagrams: a slab of equal places.
@@ -71,15 +72,16 @@ class ReceiveBatch {
 
 /// One datagram to send.
 struct OutgoingDatagram {
-  Endpoint to;                  ///< ignored by a connected socket
-  std::optional<Address> from;  ///< one of our addresses to send from (IP_PKTINFO); empty for the kernel's choice
+  Endpoint to;  ///< ignored by a connected socket
+  std::optional<Address>
+      from;  ///< one of our addresses to send from (IP_PKTINFO); empty for the kernel's choice
   std::uint32_t interface = 0;  ///< to leave through; 0 for the routes' choice
   Bytes bytes;
 };
 
 /// What became of a batch that was sent.
 struct SendReport {
-  std::size_t accepted = 0;     ///< datagrams that the kernel took, counted from the first
+  std::size_t accepted = 0;  ///< datagrams that the kernel took, counted from the first
   /// Why it stopped before the end: for the datagram at index `accepted`. Would-block is not an error: it
   /// leaves `accepted` short and this empty.
   std::optional<Error> error;
@@ -87,8 +89,8 @@ struct SendReport {
 
 /// News from the error queue: an ICMP message about a datagram that this socket sent.
 struct SocketError {
-  int system_errno = 0;              ///< ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, …
-  bool local = false;                ///< said by this host (such as EMSGSIZE), not by ICMP
+  int system_errno = 0;  ///< ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, …
+  bool local = false;    ///< said by this host (such as EMSGSIZE), not by ICMP
   std::uint8_t icmp_type = 0;
   std::uint8_t icmp_code = 0;
   Endpoint destination;              ///< where the datagram was going

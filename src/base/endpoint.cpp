@@ -7,7 +7,8 @@
 namespace holler {
 namespace {
 
-constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // RFC 4291 §2.5.5.2
+constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0,    0,
+                                                     0, 0, 0, 0, 0xff, 0xff};  // RFC 4291 §2.5.5.2
 
 void append_number(std::string& out, std::uint32_t value, int base = 10) {
   std::array<char, 12> digits{};
@@ -71,7 +72,9 @@ bool Address::is_wildcard() const noexcept {
   return std::all_of(bytes_.begin(), bytes_.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 bool Address::is_loopback() const noexcept { return is_v6_ ? *this == loopback_v6() : bytes_[0] == 127; }
-bool Address::is_multicast() const noexcept { return is_v6_ ? bytes_[0] == 0xff : (bytes_[0] & 0xf0) == 0xe0; }
+bool Address::is_multicast() const noexcept {
+  return is_v6_ ? bytes_[0] == 0xff : (bytes_[0] & 0xf0) == 0xe0;
+}
 bool Address::is_link_local() const noexcept {
   return is_v6_ && bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }

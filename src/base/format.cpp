@@ -18,7 +18,8 @@ void FormatArgument::append_to(std::string& out) const {
   out.append(digits.data(), written.ptr);
 }
 
-void format_to(std::string& out, std::string_view format, const FormatArgument* arguments, std::size_t count) {
+void format_to(std::string& out, std::string_view format, const FormatArgument* arguments,
+               std::size_t count) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < format.size(); ++i) {
     const std::string_view pair = format.substr(i, 2);

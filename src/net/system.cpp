@@ -1,13 +1,12 @@
 #include "holler/system.hpp"
 
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <time.h>
-
 #include <array>
 #include <cerrno>
 #include <new>
 #include <span>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
 #include <utility>
 
 #include "base/check.hpp"

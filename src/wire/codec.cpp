@@ -8,6 +8,9 @@ std::optional<DropReason> Codec::mismatch(Bytes /*request_payload*/, const Reply
 
 RequestView Codec::decode_request(Bytes /*datagram*/) const { return {.drop = DropReason::foreign}; }
 
-std::size_t Codec::encode_reply_header(const ReplyStamp& /*stamp*/, MutableBytes /*out*/) const { return 0; }
+std::optional<std::size_t> Codec::encode_reply_header(const ReplyStamp& /*stamp*/,
+                                                      MutableBytes /*out*/) const {
+  return std::nullopt;
+}
 
 }  // namespace holler

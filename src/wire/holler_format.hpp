@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// The numbers of holler's own wire format; docs/protocol.md has the bits, with worked examples.
+namespace holler::format_v1 {
+
+inline constexpr std::uint16_t kMagic =
+    0xf548;  ///< F5 occurs in no UTF-8 text: plain text is never taken for holler's
+inline constexpr std::uint8_t kVersion = 1;
+
+enum class Type : std::uint8_t {
+  request = 1,
+  reply = 2,
+  working = 3,
+  busy = 4,
+  refused = 5,
+  probe = 6,        // reserved for path MTU discovery
+  probe_reply = 7,  // likewise
+  verify = 8,
+};
+
+inline constexpr std::uint8_t kFlagCookie = 0x01;
+/// A receiver that does not know one of these flags must drop the datagram; the others it may ignore.
+inline constexpr std::uint8_t kCriticalFlags = 0xf0;
+
+inline constexpr std::size_t kRequestHeaderBytes = 40;
+inline constexpr std::size_t kReplyHeaderBytes = 32;
+inline constexpr std::size_t kCookieBytes = 16;
+inline constexpr std::uint32_t kNoTimeLimit = 0xffffffff;
+
+}  // namespace holler::format_v1
