@@ -1,6 +1,83 @@
-#include <cstdio>
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+#include <system_error>
 
-int main() {
-  std::puts("holler " HOLLER_VERSION);
-  return 0;
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+
+namespace holler::cli {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  holler serve                                 answer on 127.0.0.1:1060
+  holler ask localhost "This is a message"     ask there
+  holler serve "" --drop 50%                   on every address, deaf to every other datagram
+  holler ask localhost hello --trace           watch it get through all the same
+  holler dns example.org AAAA                  ask a name server
+  holler ports domain 5432                     what is known of these ports
+
+'holler COMMAND --help' shows more examples, and every option.
+)";
+
+/// CLI11's way out: help and version are not errors, everything else is a usage error.
+ExitCode explain(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) {
+    std::ostringstream text;
+    std::ostringstream unused;
+    app.exit(error, text, unused);
+    standard_output().write(text.str());
+    return ExitCode::answered;
+  }
+  const auto used = app.get_subcommands();
+  const std::string command = used.empty() ? "holler" : "holler " + used.front()->get_name();
+  complain(std::string{error.what()} + "; see '" + command + " --help'");
+  return ExitCode::usage;
+}
+
+ExitCode run(int argc, char** argv) {
+  ExitCode exit_code = ExitCode::answered;
+  CLI::App app{
+      "Asks questions over UDP and gets the one right answer, through loss, delay, duplicates and "
+      "strangers."};
+  app.name("holler");
+  app.set_version_flag("--version", "holler " HOLLER_VERSION, "Show the version");
+  app.set_help_flag("-h,--help", "Show this help");
+  app.get_formatter()->column_width(30);
+  app.get_formatter()->label("REQUIRED", "");
+  app.footer(kExamples + exit_code_table());
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return explain(app, error);
+  }
+  if (app.get_subcommands().empty()) {
+    complain("say what to do: serve, ask, dns or ports; 'holler --help' shows how");
+    return ExitCode::usage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace holler::cli
+
+int main(int argc, char** argv) {
+  using namespace holler::cli;
+  occupy_standard_descriptors();
+  // A reader who goes away is an error of write(2), which is reported; it must not end a server's children
+  // or cut a summary short.
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  ExitCode exit_code = ExitCode::local_failure;
+  try {
+    exit_code = run(argc, argv);
+  } catch (const std::exception& error) {
+    complain(error.what());
+  }
+  if (const int failure = standard_output().failure(); failure != 0) {
+    complain("cannot write to standard output: " + std::generic_category().message(failure));
+    exit_code = ExitCode::local_failure;
+  }
+  if (standard_error().failure() != 0) exit_code = ExitCode::local_failure;
+  return static_cast<int>(exit_code);
 }

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "holler/bytes.hpp"
+#include "holler/drop_reason.hpp"
+#include "holler/time.hpp"
+
+/// The parts that the command's JSON objects have in common. Keys keep the order in which they are set.
+namespace holler::cli {
+
+using Json = nlohmann::ordered_json;
+
+[[nodiscard]] std::string base64(Bytes bytes);
+/// Milliseconds with a fraction of three digits; null for none.
+[[nodiscard]] Json json_milliseconds(std::optional<Duration> duration);
+/// Reason → count, for the reasons that occurred.
+[[nodiscard]] Json json_counts(const DropCounts& counts);
+/// Sets `payload` (text, or null where the bytes are not UTF-8) and `payload_base64`.
+void add_payload(Json& object, Bytes payload);
+/// One object on one line of standard output.
+void print_json(const Json& object);
+
+}  // namespace holler::cli

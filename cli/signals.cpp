@@ -1,0 +1,85 @@
+#include "cli/signals.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "holler/system.hpp"
+
+#include "cli/exit_code.hpp"
+
+namespace holler::cli {
+namespace {
+
+void wake(int descriptor) noexcept {
+  const std::uint64_t one = 1;
+  (void)!::write(descriptor, &one, sizeof one);
+}
+
+sigset_t ending_signals() noexcept {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action{};
+    // nohup ignores SIGHUP, and means it. SIGINT counts even where a shell ignores it for a background job,
+    // since only somebody who wants the summary sends it there.
+    const bool ignored = sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+    if (!(number == SIGHUP && ignored)) sigaddset(&set, number);
+  }
+  return set;
+}
+
+}  // namespace
+
+Signals::Signals() {
+  const sigset_t set = ending_signals();
+  (void)pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  stopped_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  thread_ = std::jthread{[this](const std::stop_token& end) { watch(end); }};
+}
+
+Signals::~Signals() {
+  thread_.request_stop();
+  thread_.join();
+  ::close(signals_);
+  ::close(stopped_);
+}
+
+void Signals::stop() noexcept {
+  if (stop_.request_stop()) wake(stopped_);
+}
+
+bool Signals::sleep(Duration duration) const {
+  const Timestamp end = later(monotonic_now(), duration);
+  while (!stopped()) {
+    const Duration left = end - monotonic_now();
+    if (left <= Duration::zero()) return true;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec timeout{seconds.count(), (left - seconds).count()};
+    pollfd stopped{stopped_, POLLIN, 0};
+    (void)::ppoll(&stopped, 1, &timeout, nullptr);
+  }
+  return false;
+}
+
+void Signals::watch(const std::stop_token& end) {
+  const int ended = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  const std::stop_callback wake_up{end, [ended] { wake(ended); }};
+  while (!end.stop_requested()) {
+    std::array<pollfd, 2> events{{{signals_, POLLIN, 0}, {ended, POLLIN, 0}}};
+    (void)::poll(events.data(), events.size(), -1);
+    signalfd_siginfo info{};
+    if (::read(signals_, &info, sizeof info) != sizeof info) continue;
+    if (stopped()) ::_exit(static_cast<int>(ExitCode::interrupted));
+    stop();
+  }
+  ::close(ended);
+}
+
+}  // namespace holler::cli
