@@ -1,0 +1,260 @@
+#include "sim/world.hpp"
+
+#include "base/check.hpp"
+
+namespace holler::sim {
+namespace {
+
+constexpr std::uint32_t kWakesAtOnceMax = 1000;
+/// What an ICMP error quotes of a datagram, at least (RFC 1812 §4.3.2.3: as much as fits 576 bytes).
+constexpr std::size_t kQuoteBytesMax = 576 - 20 - 8 - 20 - 8;
+
+Endpoint host_name(const Address& address) { return {address, 0}; }
+
+}  // namespace
+
+World::World(const WorldOptions& options)
+    : options_{options},
+      now_{options.start},
+      seeds_{options.seed},
+      network_random_{seeds_.next()},
+      story_{options.start, options.story_lines_max},
+      default_link_{options.link} {}
+
+void World::enlist(std::unique_ptr<Host> host) {
+  host->number_ = static_cast<std::uint32_t>(hosts_.size());
+  hosts_.push_back(std::move(host));
+  rearm(*hosts_.back());
+}
+
+Port World::attach(Host& host, const Endpoint& local) {
+  const Port port = static_cast<Port>(ports_.size());
+  HOLLER_CHECK(directory_.emplace(local, port).second);
+  ports_.push_back({.host = &host, .local = local, .outside = local, .open = true, .waiting = {}});
+  ++addresses_[host_name(local.address)];
+  return port;
+}
+
+void World::close(Port port) {
+  PortEntry& entry = ports_[port];
+  if (!entry.open) return;
+  entry.open = false;
+  directory_.erase(entry.outside);
+  for (const std::uint32_t packet : entry.waiting) release(packet);
+  entry.waiting.clear();
+  story_.note(now_, entry.local.to_string() + " closes");
+}
+
+void World::close(const Endpoint& local) {
+  if (const auto found = directory_.find(local); found != directory_.end()) close(found->second);
+}
+
+void World::rebind(Port port, const Endpoint& outside) {
+  PortEntry& entry = ports_[port];
+  directory_.erase(entry.outside);
+  HOLLER_CHECK(directory_.emplace(outside, port).second);
+  ++addresses_[host_name(outside.address)];
+  story_.note(now_, entry.outside.to_string() + " is " + outside.to_string() + " from now on");
+  entry.outside = outside;
+}
+
+void World::at(Duration since_start, std::function<void()> action) {
+  actions_.push_back(std::move(action));
+  queue_.push(std::max(now_, time(since_start)), Event::Kind::action,
+              static_cast<std::uint32_t>(actions_.size() - 1));
+}
+
+void World::fault(std::string what) {
+  story_.note(now_, "FAULT: " + what);
+  if (faults_.size() < 100) faults_.push_back(std::move(what));
+}
+
+LinkSettings& World::link(const Address& from, const Address& to) {
+  return links_[host_name(from)].try_emplace(host_name(to), default_link_).first->second.settings;
+}
+
+Link& World::link_between(const Address& from, const Address& to) {
+  if (links_.empty()) return default_link_;
+  const auto row = links_.find(host_name(from));
+  if (row == links_.end()) return default_link_;
+  const auto found = row->second.find(host_name(to));
+  return found == row->second.end() ? default_link_ : found->second;
+}
+
+void World::sight(Sighting::Stage stage, const Endpoint& from, const Endpoint& to, Bytes bytes) const {
+  if (tap_) tap_({.stage = stage, .when = now_, .from = from, .to = to, .bytes = bytes});
+}
+
+void World::send(Port from, const Endpoint& to, Bytes datagram) {
+  carry(from, ports_[from].outside, to, datagram);
+}
+
+void World::inject(const Endpoint& from, const Endpoint& to, Bytes datagram) {
+  carry(kNoPort, from, to, datagram);
+}
+
+void World::meddle(Passage& passage, const Sighting& sighting) const {
+  const Meddling wish = meddler_(sighting);
+  if (wish.lose) {
+    passage = {.loss = Loss::meddled};
+    return;
+  }
+  for (Timestamp& when : passage.when) when = later(when, wish.delay);
+  if (passage.count == 0) return;
+  Timestamp copy = passage.when[0];
+  for (std::size_t i = 0; i < wish.copies; ++i) passage.arrive(copy = later(copy, wish.copies_delay));
+}
+
+void World::carry(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram) {
+  story_.record(now_, Happening::sent, from, to, datagram);
+  sight(Sighting::Stage::sent, from, to, datagram);
+  Passage passage = link_between(from.address, to.address).carry(now_, datagram.size(), network_random_);
+  if (meddler_)
+    meddle(passage,
+           {.stage = Sighting::Stage::sent, .when = now_, .from = from, .to = to, .bytes = datagram});
+  if (passage.loss != Loss::none) {
+    story_.record(now_, Happening::lost, from, to, datagram);
+    sight(Sighting::Stage::lost, from, to, datagram);
+    return;
+  }
+  if (passage.held_back) story_.record(now_, Happening::held_back, from, to, datagram);
+  if (passage.count > 1) story_.record(now_, Happening::duplicated, from, to, datagram);
+  for (const Timestamp when : passage.arrivals()) {
+    queue_.push(when, Event::Kind::arrival, new_packet(sender, from, to, datagram));
+  }
+}
+
+std::uint32_t World::new_packet(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram) {
+  if (free_packets_.empty()) {
+    free_packets_.push_back(static_cast<std::uint32_t>(packets_.size()));
+    packets_.emplace_back();
+  }
+  const std::uint32_t number = free_packets_.back();
+  free_packets_.pop_back();
+  Packet& packet = packets_[number];
+  packet.from = from;
+  packet.to = to;
+  packet.sender = sender;
+  packet.bytes.assign(datagram.begin(), datagram.end());
+  return number;
+}
+
+void World::rearm(Host& host) {
+  const Timestamp wanted = host.next_timeout();
+  if (wanted == kNever || host.frozen_ || wanted >= host.armed_) return;
+  // A timer that is armed too early is harmless: it looks again when it fires.
+  host.armed_ = std::max(wanted, now_);
+  queue_.push(host.armed_, Event::Kind::timer, host.number_);
+}
+
+void World::wake(Host& host, Timestamp when) {
+  if (host.armed_ != when) return;
+  host.armed_ = kNever;
+  if (host.frozen_ || host.next_timeout() > now_) return rearm(host);
+  host.wakes_at_once_ = host.last_wake_ == now_ ? host.wakes_at_once_ + 1 : 0;
+  host.last_wake_ = now_;
+  if (host.wakes_at_once_ > kWakesAtOnceMax)
+    return fault("a host wants to be woken again and again at one time");
+  host.handle_timeout(now_);
+  rearm(host);
+}
+
+void World::arrive(std::uint32_t number) {
+  const Packet& packet = packets_[number];
+  const auto found = directory_.find(packet.to);
+  if (found == directory_.end()) return turn_away(number);
+  PortEntry& entry = ports_[found->second];
+  if (!entry.host->frozen_) return deliver(found->second, number);
+  const bool fits = entry.waiting.size() < options_.receive_buffer_datagrams;
+  story_.record(now_, fits ? Happening::queued : Happening::overflow, packet.from, packet.to, packet.bytes);
+  if (fits) {
+    entry.waiting.push_back(number);
+  } else {
+    release(number);
+  }
+}
+
+void World::turn_away(std::uint32_t number) {
+  const Packet& packet = packets_[number];
+  const auto host = addresses_.find(host_name(packet.to.address));
+  if (!options_.icmp || host == addresses_.end() || packet.sender == kNoPort) {
+    story_.record(now_, Happening::nowhere, packet.from, packet.to, packet.bytes);
+    return release(number);
+  }
+  story_.record(now_, Happening::refused, packet.from, packet.to, packet.bytes);
+  const Passage back =
+      link_between(packet.to.address, packet.from.address).carry(now_, kQuoteBytesMax, network_random_);
+  if (back.count == 0) return release(number);
+  queue_.push(back.when[0], Event::Kind::unreachable, number);
+}
+
+void World::deliver(Port port, std::uint32_t number) {
+  const Packet& packet = packets_[number];
+  PortEntry& entry = ports_[port];
+  story_.record(now_, Happening::delivered, packet.from, packet.to, packet.bytes);
+  sight(Sighting::Stage::delivered, packet.from, packet.to, packet.bytes);
+  entry.host->handle_datagram(now_,
+                              {.at = port, .from = packet.from, .to = entry.local, .bytes = packet.bytes});
+  release(number);
+  rearm(*entry.host);
+}
+
+void World::bring_back(std::uint32_t number) {
+  const Packet& packet = packets_[number];
+  PortEntry& entry = ports_[packet.sender];
+  if (entry.open && !entry.host->frozen_) {
+    const Bytes quote{packet.bytes.data(), std::min(packet.bytes.size(), kQuoteBytesMax)};
+    entry.host->handle_unreachable(now_, {.at = packet.sender, .to = packet.to, .quote = quote});
+    rearm(*entry.host);
+  }
+  release(number);
+}
+
+void World::freeze(Host& host) {
+  host.frozen_ = true;
+  story_.note(now_, "host " + std::to_string(host.number_) + " is stopped");
+}
+
+void World::thaw(Host& host) {
+  host.frozen_ = false;
+  story_.note(now_, "host " + std::to_string(host.number_) + " goes on");
+  for (Port port = 0; port < ports_.size(); ++port) {
+    if (ports_[port].host != &host) continue;
+    std::deque<std::uint32_t> waiting;
+    waiting.swap(ports_[port].waiting);
+    for (const std::uint32_t packet : waiting) deliver(port, packet);
+  }
+  rearm(host);
+}
+
+void World::handle(const Event& event) {
+  switch (event.kind) {
+    case Event::Kind::arrival: return arrive(event.subject);
+    case Event::Kind::unreachable: return bring_back(event.subject);
+    case Event::Kind::timer: return wake(*hosts_[event.subject], event.when);
+    case Event::Kind::action: {
+      const auto action = std::move(actions_[event.subject]);
+      actions_[event.subject] = nullptr;
+      return action();
+    }
+  }
+}
+
+RunEnd World::run(Duration until_since_start) {
+  const Timestamp until = time(until_since_start);
+  for (std::uint64_t i = 0; i < options_.events_max; ++i) {
+    if (!faults_.empty()) return RunEnd::fault;
+    if (queue_.empty()) return RunEnd::idle;
+    if (queue_.next() > until) {
+      now_ = std::max(now_, until);
+      return RunEnd::until;
+    }
+    const Event event = queue_.pop();
+    now_ = event.when;
+    ++events_;
+    handle(event);
+  }
+  return RunEnd::events;
+}
+
+}  // namespace holler::sim

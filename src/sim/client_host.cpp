@@ -1,0 +1,164 @@
+#include "sim/client_host.hpp"
+
+#include "holler/format.hpp"
+
+namespace holler::sim {
+namespace {
+
+constexpr std::size_t kVerdictsMax = 200'000;
+/// Far beyond what any story sends at one time: a Requester that sends more is caught in a loop.
+constexpr std::size_t kTransmitsAtOnceMax = 2'000'000;
+
+std::uint64_t key_of(RequestHandle handle) { return std::uint64_t{handle.slot} << 32U | handle.generation; }
+
+std::string_view used_name(ReplyKind kind) {
+  switch (kind) {
+    case ReplyKind::reply: return "as reply";
+    case ReplyKind::working: return "as working";
+    case ReplyKind::busy: return "as busy";
+    case ReplyKind::refused: return "as refused";
+    case ReplyKind::verify: return "as verify";
+    case ReplyKind::dropped: break;
+  }
+  return "as dropped?!";
+}
+
+}  // namespace
+
+std::vector<Duration> ClientHost::Asked::gaps() const {
+  std::vector<Duration> result;
+  for (std::size_t i = 1; i < sent.size(); ++i) result.push_back(sent[i].when - sent[i - 1].when);
+  return result;
+}
+
+ClientHost::ClientHost(World& world, std::vector<Endpoint> channels, const ClientHostOptions& options)
+    : world_{world},
+      own_random_{world.fork_random()},
+      keep_records_{options.keep_records},
+      requester_{*options.codec, options.random != nullptr ? *options.random : own_random_,
+                 options.requester},
+      buffer_(options.requester.datagram_bytes_max) {
+  for (const Endpoint& channel : channels) channels_.push_back(world.attach(*this, channel));
+}
+
+std::uint32_t ClientHost::channel_of(Port port) const {
+  for (std::uint32_t i = 0; i < channels_.size(); ++i) {
+    if (channels_[i] == port) return i;
+  }
+  return 0xffffffffU;
+}
+
+StartResult ClientHost::ask(const Endpoint& peer, Bytes payload, const RequestOptions& options,
+                            bool may_fail) {
+  const StartResult result = requester_.start(world_.now(), peer, payload, options);
+  if (result.status != StartStatus::started) {
+    if (!may_fail)
+      world_.fault(holler::format("a request was not started: status {}", static_cast<int>(result.status)));
+    return result;
+  }
+  if (keep_records_) {
+    const bool fresh = by_handle_.emplace(key_of(result.handle), asked_.size()).second;
+    if (!fresh) world_.fault("a handle was given twice");
+    asked_.push_back(
+        {.handle = result.handle, .peer = peer, .payload = copy_of(payload), .started = world_.now()});
+  }
+  pump();
+  world_.rearm(*this);
+  return result;
+}
+
+void ClientHost::ask_at(Duration since_start, const Endpoint& peer, std::string_view text,
+                        const RequestOptions& options) {
+  world_.at(since_start, [this, peer, text = std::string{text}, options] { ask(peer, text, options); });
+}
+
+bool ClientHost::cancel(RequestHandle request) {
+  const bool was_on = requester_.cancel(world_.now(), request);
+  pump();
+  world_.rearm(*this);
+  return was_on;
+}
+
+void ClientHost::handle_datagram(Timestamp now, const Delivered& datagram) {
+  const Verdict verdict = requester_.handle_datagram(
+      now, {.from = datagram.from, .channel = channel_of(datagram.at), .bytes = datagram.bytes});
+  if (world_.story().on()) {
+    if (verdict.used) {
+      world_.story().record(now, Happening::used, datagram.from, datagram.to, datagram.bytes,
+                            used_name(*verdict.used));
+    } else {
+      world_.story().record(now, Happening::dropped, datagram.from, datagram.to, datagram.bytes,
+                            name_of(verdict.drop));
+    }
+  }
+  if (keep_records_ && verdicts_.size() < kVerdictsMax) verdicts_.push_back(verdict);
+  pump();
+}
+
+void ClientHost::handle_unreachable(Timestamp now, const Returned& datagram) {
+  static_cast<void>(requester_.handle_unreachable(now, {.kind = Unreachable::refused,
+                                                        .peer = datagram.to,
+                                                        .channel = channel_of(datagram.at),
+                                                        .quote = datagram.quote}));
+  pump();
+}
+
+void ClientHost::handle_timeout(Timestamp now) {
+  requester_.handle_timeout(now);
+  pump();
+}
+
+void ClientHost::pump() {
+  if (pumping_) return;  // on_end_ asks again: the loop below goes on
+  pumping_ = true;
+  std::size_t sent = 0;
+  for (bool more = true; more;) {
+    more = false;
+    while (const auto event = requester_.poll_event()) {
+      note_end(*event);
+      more = true;
+    }
+    while (const auto transmit = requester_.poll_transmit(world_.now(), buffer_)) {
+      note_transmission(*transmit);
+      world_.send(channels_.at(transmit->channel), transmit->to, Bytes{buffer_}.first(transmit->bytes));
+      more = true;
+      if (++sent > kTransmitsAtOnceMax) return world_.fault("the requester never stops sending");
+    }
+  }
+  pumping_ = false;
+}
+
+ClientHost::Asked* ClientHost::find(RequestHandle handle) {
+  const auto found = by_handle_.find(key_of(handle));
+  return found == by_handle_.end() ? nullptr : &asked_[found->second];
+}
+
+void ClientHost::note_transmission(const Transmit& transmit) {
+  if (!keep_records_) return;
+  Asked* asked = find(transmit.request);
+  if (asked == nullptr) return world_.fault("a datagram was sent for a request that never started");
+  if (asked->ends != 0) world_.fault("a datagram was sent for a request that has ended");
+  if (transmit.to != asked->peer) world_.fault("a datagram went to a peer that was not asked");
+  asked->sent.push_back({world_.now(), transmit});
+}
+
+void ClientHost::note_end(const RequestEvent& event) {
+  ++ended_;
+  if (keep_records_) {
+    Asked* asked = find(event.request);
+    if (asked == nullptr) return world_.fault("a request ended that never started");
+    if (++asked->ends > 1) return world_.fault("a request ended twice");
+    asked->ended = world_.now();
+    asked->event = event;
+    asked->reply = copy_of(event.payload);
+    asked->event.payload = asked->reply;
+  }
+  if (world_.story().on()) {
+    world_.story().note(
+        world_.now(), holler::format("request of {} ends: {}, after {} transmissions", event.peer.to_string(),
+                                     name_of(event.outcome), event.attempts));
+  }
+  if (on_end_) on_end_(event);
+}
+
+}  // namespace holler::sim

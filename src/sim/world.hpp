@@ -1,0 +1,182 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "holler/bytes.hpp"
+#include "holler/endpoint.hpp"
+#include "holler/random.hpp"
+#include "holler/time.hpp"
+
+#include "sim/chronicle.hpp"
+#include "sim/event_queue.hpp"
+#include "sim/host.hpp"
+#include "sim/link.hpp"
+
+/// A network of hosts under a clock that only moves when something happens. One seed gives one run, on every
+/// machine.
+///
+///     World world{{.seed = 1, .link = {.delay = 20ms, .loss = percent(50)}}};
+///     auto& server = world.add<ServerHost>(endpoint(9));
+///     auto& client = world.add<ClientHost>(endpoint(1));
+///     client.ask(server.endpoint(), "question");
+///     world.run();
+namespace holler::sim {
+
+/// A made-up endpoint: host 1 is 10.0.0.1.
+[[nodiscard]] constexpr Endpoint endpoint(std::uint32_t host, std::uint16_t port = 1060) noexcept {
+  return {Address::v4(10, static_cast<std::uint8_t>(host >> 16U), static_cast<std::uint8_t>(host >> 8U),
+                      static_cast<std::uint8_t>(host)),
+          port};
+}
+
+struct WorldOptions {
+  std::uint64_t seed = 1;
+  LinkSettings link{};  ///< of every way that has none of its own
+  /// Not 0, so that nothing mistakes "no time yet" for a time.
+  Timestamp start{std::chrono::hours{24}};
+  std::uint64_t events_max = 50'000'000;       ///< in one call of `run`
+  std::size_t story_lines_max = 2000;          ///< 0 for no story
+  std::size_t receive_buffer_datagrams = 256;  ///< that wait for a host that is stopped
+  bool icmp = true;                            ///< a host says so when nobody listens on a port
+};
+
+/// A datagram on its way, as a tap or a meddler sees it.
+struct Sighting {
+  enum class Stage : std::uint8_t { sent, lost, delivered } stage = Stage::sent;
+  Timestamp when;
+  Endpoint from;
+  Endpoint to;
+  Bytes bytes;
+};
+
+/// What a meddler wants done to a datagram, before the link has it.
+struct Meddling {
+  bool lose = false;
+  Duration delay{};         ///< more than the link's
+  std::size_t copies = 0;   ///< beside the datagram itself, 3 at most
+  Duration copies_delay{};  ///< of the first copy, and again from each to the next
+};
+
+enum class RunEnd : std::uint8_t {
+  idle,    ///< nothing more will happen
+  until,   ///< the time was reached
+  events,  ///< `events_max` was reached
+  fault,   ///< a host broke a promise: see `faults()`
+};
+
+class World {
+ public:
+  explicit World(const WorldOptions& options = {});
+
+  /// Makes a host that belongs to the world: `HostType{world, arguments…}`.
+  template <class HostType, class... Arguments>
+  HostType& add(Arguments&&... arguments) {
+    auto host = std::make_unique<HostType>(*this, std::forward<Arguments>(arguments)...);
+    HostType& reference = *host;
+    enlist(std::move(host));
+    return reference;
+  }
+
+  // For hosts.
+  Port attach(Host& host, const Endpoint& local);
+  void send(Port from, const Endpoint& to, Bytes datagram);
+  /// To be called after anything that may have changed the host's next_timeout() outside the world's calls.
+  void rearm(Host& host);
+  /// A generator of its own for each caller, so that one host's draws do not shift another's.
+  [[nodiscard]] SeededRandom fork_random() { return SeededRandom{seeds_.next()}; }
+  /// Something happened that must never happen; `run` ends.
+  void fault(std::string what);
+
+  // For stories.
+  /// Sends a datagram from any endpoint, whoever has it.
+  void inject(const Endpoint& from, const Endpoint& to, Bytes datagram);
+  /// No one listens there any more.
+  void close(Port port);
+  void close(const Endpoint& local);
+  /// From now on the port is known to others as `outside`, as when a NAT forgets; what goes to the former
+  /// name is refused.
+  void rebind(Port port, const Endpoint& outside);
+  /// Stops a host as Ctrl+Z does: what arrives waits in its receive buffer.
+  void freeze(Host& host);
+  void thaw(Host& host);
+  /// The settings of every way without a link of its own.
+  [[nodiscard]] LinkSettings& link() noexcept { return default_link_.settings; }
+  /// The way from one address to another, made as a copy of the default where it had none of its own.
+  [[nodiscard]] LinkSettings& link(const Address& from, const Address& to);
+  void at(Duration since_start, std::function<void()> action);
+  void set_meddler(std::function<Meddling(const Sighting&)> meddler) { meddler_ = std::move(meddler); }
+  /// Sees every datagram that is sent, lost or delivered.
+  void set_tap(std::function<void(const Sighting&)> tap) { tap_ = std::move(tap); }
+
+  RunEnd run(Duration until_since_start = kForever);
+
+  [[nodiscard]] Timestamp now() const noexcept { return now_; }
+  [[nodiscard]] Duration elapsed() const noexcept { return now_ - options_.start; }
+  [[nodiscard]] Timestamp time(Duration since_start) const noexcept {
+    return later(options_.start, since_start);
+  }
+  [[nodiscard]] std::uint64_t seed() const noexcept { return options_.seed; }
+  [[nodiscard]] std::uint64_t events() const noexcept { return events_; }
+  [[nodiscard]] const std::vector<std::string>& faults() const noexcept { return faults_; }
+  [[nodiscard]] Chronicle& story() noexcept { return story_; }
+  [[nodiscard]] const Chronicle& story() const noexcept { return story_; }
+
+ private:
+  struct PortEntry {
+    Host* host = nullptr;
+    Endpoint local;
+    Endpoint outside;
+    bool open = true;
+    std::deque<std::uint32_t> waiting;  // packets, while the host is frozen
+  };
+  struct Packet {
+    Endpoint from;
+    Endpoint to;
+    Port sender = kNoPort;
+    ByteVector bytes;
+  };
+  static constexpr Port kNoPort = 0xffffffffU;
+
+  void enlist(std::unique_ptr<Host> host);
+  void carry(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram);
+  void meddle(Passage& passage, const Sighting& sighting) const;
+  Link& link_between(const Address& from, const Address& to);
+  std::uint32_t new_packet(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram);
+  void release(std::uint32_t packet) { free_packets_.push_back(packet); }
+  void handle(const Event& event);
+  void arrive(std::uint32_t packet);
+  void turn_away(std::uint32_t packet);
+  void deliver(Port port, std::uint32_t packet);
+  void bring_back(std::uint32_t packet);
+  void wake(Host& host, Timestamp when);
+  void sight(Sighting::Stage stage, const Endpoint& from, const Endpoint& to, Bytes bytes) const;
+
+  WorldOptions options_;
+  Timestamp now_;
+  SeededRandom seeds_;
+  SeededRandom network_random_;
+  EventQueue queue_;
+  Chronicle story_;
+  Link default_link_;
+  std::unordered_map<Endpoint, std::unordered_map<Endpoint, Link>> links_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::deque<PortEntry> ports_;
+  std::unordered_map<Endpoint, Port> directory_;
+  std::unordered_map<Endpoint, std::uint32_t> addresses_;
+  std::deque<Packet> packets_;  // a deque: a host that sends while it is handed a packet must not move it
+  std::vector<std::uint32_t> free_packets_;
+  std::vector<std::function<void()>> actions_;
+  std::function<Meddling(const Sighting&)> meddler_;
+  std::function<void(const Sighting&)> tap_;
+  std::vector<std::string> faults_;
+  std::uint64_t events_ = 0;
+};
+
+}  // namespace holler::sim
