@@ -45,7 +45,9 @@ enum class Cast : std::uint8_t { unicast, broadcast, multicast };
 struct ReceivedDatagram {
   Endpoint from;
   Endpoint to;                  ///< the address it was sent to, with our port
-  Address reply_from;           ///< the address to answer from: `to`, or ours on that subnet for a broadcast
+  /// The address to answer from: `to`, or ours on that subnet for a broadcast; a wildcard (IPv6 multicast)
+  /// leaves it to the kernel.
+  Address reply_from;
   std::uint32_t interface = 0;  ///< index of the interface it arrived on; 0 for unknown
   Cast cast = Cast::unicast;
   bool truncated = false;  ///< it was longer than the batch has room for; `bytes` is its beginning
@@ -73,8 +75,8 @@ class ReceiveBatch {
 /// One datagram to send.
 struct OutgoingDatagram {
   Endpoint to;  ///< ignored by a connected socket
-  std::optional<Address>
-      from;  ///< one of our addresses to send from (IP_PKTINFO); empty for the kernel's choice
+  /// One of our addresses to send from (IP_PKTINFO); empty or a wildcard for the kernel's choice.
+  std::optional<Address> from;
   std::uint32_t interface = 0;  ///< to leave through; 0 for the routes' choice
   Bytes bytes;
 };
@@ -121,6 +123,7 @@ class UdpSocket {
   /// that were queued before may still be received: check their source.
   [[nodiscard]] Result<void> connect(const Endpoint& peer);
   /// Talks with everyone again, on the same port.
+  /// @error address_in_use: another program took the port in the moment it was free; the socket has another
   [[nodiscard]] Result<void> disconnect();
 
   [[nodiscard]] Endpoint local_address() const;
@@ -130,7 +133,8 @@ class UdpSocket {
   /// @return how many; 0 if nothing is there. A stale ICMP error never makes it fail.
   [[nodiscard]] Result<std::size_t> receive(ReceiveBatch& batch);
   /// Sends without waiting. EINTR is retried; an ICMP error that was pending from an earlier datagram is
-  /// left to `receive_errors` and the datagram is sent again.
+  /// left to `receive_errors` and the datagram is sent again. A full queue of an interface (ENOBUFS) is
+  /// reported as out_of_resources and not tried again: that datagram is lost, as on any full queue on its way.
   [[nodiscard]] SendReport send(std::span<const OutgoingDatagram> datagrams);
   /// `send` for one datagram; nullopt where the kernel has no room at the moment.
   [[nodiscard]] Result<bool> send_to(const Endpoint& to, Bytes bytes);
@@ -142,8 +146,8 @@ class UdpSocket {
   /// @return false for the timeout, and when a signal arrives
   [[nodiscard]] Result<bool> wait(Duration timeout) const;
 
-  /// Datagrams that the kernel threw away because the receive buffer was full, since the socket was made
-  /// (SO_RXQ_OVFL; known as of the last datagram received).
+  /// Datagrams that the kernel threw away, nearly always because the receive buffer was full, since the
+  /// socket was made (SO_RXQ_OVFL, SO_MEMINFO). Current whenever it is asked for.
   [[nodiscard]] std::uint64_t kernel_drops() const noexcept;
   /// What the kernel granted, in its own counting (twice what was asked, at most twice rmem_max).
   [[nodiscard]] std::size_t receive_buffer_bytes() const;

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <netinet/in.h>
+#include <optional>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "holler/endpoint.hpp"
+
+/// What travels beside a datagram (cmsg(3)).
+namespace holler {
+
+/// Room for everything that `read_arrival` knows, with some to spare: IP_PKTINFO and IPV6_PKTINFO come both
+/// for IPv4 datagrams on a dual-stack socket (seen on Linux 6.18).
+struct alignas(cmsghdr) ControlRoom {
+  std::array<std::byte, 192> bytes;
+};
+
+/// How a datagram arrived.
+struct Arrival {
+  std::optional<Address> to;  ///< destination in its IP header
+  std::optional<Address>
+      specific;  ///< IPv4: our address that it was meant for, also where `to` is a broadcast
+  std::uint32_t interface = 0;
+  std::optional<timespec> stamp;  ///< when the kernel took it in, by the wall clock (SO_TIMESTAMPNS)
+  std::optional<std::uint32_t> kernel_drops;  ///< SO_RXQ_OVFL: dropped until this one was queued, modulo 2^32
+};
+
+/// @param header  as recvmsg(2) left it
+[[nodiscard]] Arrival read_arrival(msghdr& header) noexcept;
+
+/// Makes `header` carry the address and interface to send from, in `room`; nothing where both are left to
+/// the kernel. An IPv4 source goes as IP_PKTINFO, also on a dual-stack socket (seen on Linux 6.18).
+/// @param from  a wildcard means the kernel's choice
+/// @param v6  the destination is an IPv6 address
+void write_departure(msghdr& header, ControlRoom& room, const std::optional<Address>& from,
+                     std::uint32_t interface, bool v6) noexcept;
+
+}  // namespace holler

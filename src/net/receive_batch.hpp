@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <vector>
+
+#include "holler/udp_socket.hpp"
+
+#include "net/control_messages.hpp"
+#include "net/sockaddr.hpp"
+
+namespace holler {
+
+/// One place for each message of recvmmsg(2). A message and a datagram are counted apart: a message may
+/// come to hold several datagrams that the kernel has joined (UDP_GRO).
+struct ReceiveBatch::Slab {
+  Slab(std::size_t messages_max, std::size_t message_bytes_max);
+
+  /// Makes every message's header ready for the kernel again.
+  void prepare() noexcept;
+  [[nodiscard]] Bytes bytes_of_message(std::size_t index) const noexcept {
+    return {bytes.get() + index * place_bytes, std::min<std::size_t>(headers[index].msg_len, place_bytes)};
+  }
+
+  std::size_t place_bytes;
+  std::unique_ptr<std::byte[]> bytes;  ///< not set to zero, so that places never used cost no memory
+  std::vector<SocketName> names;
+  std::vector<ControlRoom> controls;
+  std::vector<iovec> vectors;
+  std::vector<mmsghdr> headers;
+  std::vector<ReceivedDatagram> datagrams;
+};
+
+}  // namespace holler

@@ -1,0 +1,162 @@
+#include "net/socket_error.hpp"
+
+#include <cerrno>
+
+#include "holler/format.hpp"
+#include "holler/ports.hpp"
+
+#include "net/port_holder.hpp"
+
+namespace holler {
+namespace {
+
+constexpr const char* kScopeAdvice = "a link-local address needs its interface, as in fe80::1%eth0";
+
+/// What is the same whatever was attempted.
+Error plain(int system_errno, const char* attempted) {
+  Error error{.system_errno = system_errno, .attempted = attempted, .endpoint = {}, .advice = {}};
+  switch (system_errno) {
+    case EACCES:
+    case EPERM: error.code = ErrorCode::permission_denied; break;
+    case EMFILE:
+      error.code = ErrorCode::out_of_resources;
+      error.advice = "this process has no descriptor left: raise `ulimit -n`";
+      break;
+    case ENFILE:
+      error.code = ErrorCode::out_of_resources;
+      error.advice = "the system has no descriptor left: raise the sysctl fs.file-max";
+      break;
+    case ENOBUFS:
+    case ENOMEM: error.code = ErrorCode::out_of_resources; break;
+    case EAFNOSUPPORT:
+    case EPROTONOSUPPORT:
+      error.code = ErrorCode::unsupported;
+      error.advice = "this kernel does not speak that address family";
+      break;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      error.code = ErrorCode::unreachable;
+      error.advice = "no route leads there; `ip route get ADDRESS` shows what this host would do";
+      break;
+    case EADDRNOTAVAIL:
+      error.code = ErrorCode::address_not_local;
+      error.advice = "`ip address` lists the addresses of this machine";
+      break;
+    case ENODEV:
+    case ENXIO:
+      error.code = ErrorCode::address_not_local;
+      error.advice = "there is no such interface; `ip link` lists them";
+      break;
+    case EINVAL: error.code = ErrorCode::invalid_argument; break;
+    default: break;
+  }
+  return error;
+}
+
+std::string in_use_advice(const Endpoint& local) {
+  if (local.port == 0) return "every port of the sysctl net.ipv4.ip_local_port_range is taken";
+  const auto holder = find_port_holder(local);
+  if (!holder) return "choose another port; `ss -uanp` lists who holds which";
+  const std::string bound = holder->bound == local ? "" : format(" as {}", holder->bound.to_string());
+  if (holder->process == 0) {
+    return format("held{} by a process of user {}; root sees which with `ss -uanp`", bound, holder->user);
+  }
+  return format("held by {} (pid {}){}", holder->program, holder->process, bound);
+}
+
+std::string bind_permission_advice(const Endpoint& local) {
+  const std::uint16_t start = unprivileged_port_start();
+  if (local.port == 0 || local.port >= start) return "a security policy of this system forbids it";
+  return format(
+      "ports below {} need the capability CAP_NET_BIND_SERVICE, or the sysctl "
+      "net.ipv4.ip_unprivileged_port_start at {} or lower",
+      start, local.port);
+}
+
+}  // namespace
+
+Error socket_failure(int system_errno) { return plain(system_errno, "open a UDP socket"); }
+
+Error bind_failure(int system_errno, const Endpoint& local) {
+  Error error = plain(system_errno, "bind");
+  error.endpoint = local;
+  if (system_errno == EADDRINUSE) {
+    error.code = ErrorCode::address_in_use;
+    error.advice = in_use_advice(local);
+  } else if (system_errno == EACCES || system_errno == EPERM) {
+    error.advice = bind_permission_advice(local);
+  } else if (system_errno == EINVAL && local.address.is_link_local()) {
+    error.advice = kScopeAdvice;
+  }
+  return error;
+}
+
+Error interface_failure(int system_errno, const std::string& interface) {
+  Error error = plain(system_errno, "");
+  error.attempted = "use interface " + interface;
+  if (system_errno == EPERM) error.advice = "it needs the capability CAP_NET_RAW";
+  return error;
+}
+
+Error connect_failure(int system_errno, const Endpoint& peer) {
+  Error error = plain(system_errno, "connect to");
+  error.endpoint = peer;
+  if (system_errno == EACCES) {
+    error.advice = "broadcast addresses need SocketOptions::broadcast; otherwise a route forbids it";
+  } else if (system_errno == EINVAL && peer.address.is_link_local() && peer.address.scope() == 0) {
+    error.advice = kScopeAdvice;
+  } else if (system_errno == EINVAL) {
+    error.advice = "the address that the socket is bound to cannot reach it";
+  } else if (system_errno == EAGAIN) {
+    error.code = ErrorCode::out_of_resources;
+    error.advice = "every port of the sysctl net.ipv4.ip_local_port_range is taken";
+  } else if (system_errno == EADDRNOTAVAIL) {
+    error.advice = "no address of this machine fits that peer; `ip address` lists them";
+  }
+  return error;
+}
+
+Error send_failure(int system_errno, const Endpoint& peer, const OutgoingDatagram& datagram) {
+  Error error = plain(system_errno, "send to");
+  error.endpoint = peer;
+  switch (system_errno) {
+    case EMSGSIZE: error.code = ErrorCode::too_large; break;
+    case EPERM:
+      error.advice = "a packet filter of this host dropped it; `nft list ruleset` shows its rules";
+      break;
+    case EACCES:
+      error.advice = "broadcast addresses need SocketOptions::broadcast; otherwise a route forbids it";
+      break;
+    case ENOBUFS:
+      error.advice = "the queue of the interface is full and dropped it: send less at once";
+      break;
+    case EINVAL:
+      if (peer.address.is_link_local() && peer.address.scope() == 0) error.advice = kScopeAdvice;
+      if (datagram.from && !datagram.from->is_wildcard()) {
+        error.code = ErrorCode::address_not_local;
+        error.advice = format("it was to leave from {}; `ip address` lists the addresses of this machine",
+                              datagram.from->to_string());
+      }
+      break;
+    default: break;
+  }
+  return error;
+}
+
+bool may_be_stale(int system_errno) noexcept {
+  switch (system_errno) {
+    case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPROTO:
+    case EMSGSIZE:
+    case EACCES: return true;
+    default: return false;
+  }
+}
+
+}  // namespace holler

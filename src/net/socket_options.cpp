@@ -1,0 +1,73 @@
+#include "net/socket_options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+
+#include "net/socket_error.hpp"
+
+namespace holler {
+namespace {
+
+struct Setting {
+  int level;
+  int name;
+};
+
+// On an AF_INET6 socket IPv4's settings are there for IPv4-mapped peers: without IP_RECVERR their ICMP
+// errors never reach the queue, without IP_PKTINFO our address behind a broadcast is unknown.
+constexpr std::array<Setting, 4> kReportsOfBoth{{{SOL_SOCKET, SO_RXQ_OVFL},
+                                                 {SOL_SOCKET, SO_TIMESTAMPNS},
+                                                 {IPPROTO_IP, IP_PKTINFO},
+                                                 {IPPROTO_IP, IP_RECVERR}}};
+constexpr std::array<Setting, 2> kReportsOfV6{
+    {{IPPROTO_IPV6, IPV6_RECVPKTINFO}, {IPPROTO_IPV6, IPV6_RECVERR}}};
+
+}  // namespace
+
+Result<void> enable_reports(int descriptor, int family) {
+  int failed = 0;
+  for (const auto& [level, name] : kReportsOfBoth) {
+    if (failed == 0) failed = set_option(descriptor, level, name, 1);
+  }
+  if (family == AF_INET6) {
+    for (const auto& [level, name] : kReportsOfV6) {
+      if (failed == 0) failed = set_option(descriptor, level, name, 1);
+    }
+  }
+  if (failed != 0) return failure(socket_failure(failed));
+  return {};
+}
+
+Result<void> apply_options(int descriptor, int family, bool v6_only, const SocketOptions& options) {
+  int failed = 0;
+  if (family == AF_INET6) failed = set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, v6_only ? 1 : 0);
+  if (failed == 0 && options.reuse_port) failed = set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (failed == 0 && options.broadcast) failed = set_option(descriptor, SOL_SOCKET, SO_BROADCAST, 1);
+  if (failed == 0 && options.receive_buffer_bytes != 0) {
+    const std::size_t bytes_max = std::numeric_limits<int>::max() / 2;
+    failed = set_option(descriptor, SOL_SOCKET, SO_RCVBUF,
+                        static_cast<int>(std::min(options.receive_buffer_bytes, bytes_max)));
+  }
+  if (failed != 0) return failure(socket_failure(failed));
+  if (!options.interface.empty()) {
+    const std::string& name = options.interface;
+    const auto size = static_cast<socklen_t>(name.size());
+    if (::setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, name.data(), size) != 0) {
+      return failure(interface_failure(errno, name));
+    }
+  }
+  return enable_reports(descriptor, family);
+}
+
+std::optional<std::uint32_t> dropped_by_now(int descriptor) noexcept {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
+  socklen_t size = sizeof values;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, values.data(), &size) != 0) return std::nullopt;
+  if (size <= SK_MEMINFO_DROPS * sizeof values[0]) return std::nullopt;
+  return values[SK_MEMINFO_DROPS];
+}
+
+}  // namespace holler

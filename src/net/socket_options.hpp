@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <sys/socket.h>
+
+#include "holler/udp_socket.hpp"
+
+namespace holler {
+
+/// @return errno, 0 for success
+[[nodiscard]] inline int set_option(int descriptor, int level, int name, int value) noexcept {
+  return ::setsockopt(descriptor, level, name, &value, sizeof value) == 0 ? 0 : errno;
+}
+
+[[nodiscard]] inline std::optional<int> get_option(int descriptor, int level, int name) noexcept {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (::getsockopt(descriptor, level, name, &value, &size) != 0) return std::nullopt;
+  return value;
+}
+
+/// What every socket of holler's tells: where datagrams were sent to, ICMP errors, and what was dropped.
+[[nodiscard]] Result<void> enable_reports(int descriptor, int family);
+
+/// What has to be set before binding.
+[[nodiscard]] Result<void> apply_options(int descriptor, int family, bool v6_only,
+                                         const SocketOptions& options);
+
+/// How many datagrams the kernel has dropped on this socket by now, modulo 2^32 (SO_MEMINFO).
+[[nodiscard]] std::optional<std::uint32_t> dropped_by_now(int descriptor) noexcept;
+
+}  // namespace holler

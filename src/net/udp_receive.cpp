@@ -1,0 +1,79 @@
+#include <cerrno>
+#include <sys/socket.h>
+
+#include "net/control_messages.hpp"
+#include "net/receive_batch.hpp"
+#include "net/socket_error.hpp"
+#include "net/udp_socket_state.hpp"
+
+namespace holler {
+namespace {
+
+/// How often a call is made again because an old ICMP error came in its way. Each attempt clears one.
+constexpr int kAttemptsMax = 16;
+
+Cast cast_of(const Arrival& arrival, const Address& to) noexcept {
+  if (to.is_multicast()) return Cast::multicast;
+  if (to.is_limited_broadcast()) return Cast::broadcast;
+  // The kernel names another address of ours only where the destination is not itself ours (ip(7)).
+  return arrival.specific && *arrival.specific != to ? Cast::broadcast : Cast::unicast;
+}
+
+Address reply_address(const Arrival& arrival, const Address& to, Cast cast) noexcept {
+  if (cast == Cast::unicast) return to;
+  if (arrival.specific) return *arrival.specific;
+  return to.is_v6() ? Address::any_v6() : Address::any_v4();
+}
+
+/// How long it lay in the receive buffer. A wall clock that was set meanwhile yields nonsense, which is cut
+/// off at zero below; above, a caller has no use for more than its own deadline.
+Duration waited_until(const timespec& now, const std::optional<timespec>& stamp) noexcept {
+  if (!stamp) return Duration::zero();
+  const Duration waited =
+      std::chrono::seconds{now.tv_sec - stamp->tv_sec} + Duration{now.tv_nsec - stamp->tv_nsec};
+  return std::max(waited, Duration::zero());
+}
+
+ReceivedDatagram datagram_in(msghdr& header, const Arrival& arrival, const Endpoint& local,
+                             Bytes bytes) noexcept {
+  ReceivedDatagram datagram;
+  datagram.from = endpoint_from(static_cast<const sockaddr*>(header.msg_name));
+  datagram.to = {arrival.to.value_or(local.address), local.port};
+  datagram.cast = cast_of(arrival, datagram.to.address);
+  datagram.reply_from = reply_address(arrival, datagram.to.address, datagram.cast);
+  datagram.interface = arrival.interface;
+  datagram.truncated = (header.msg_flags & MSG_TRUNC) != 0;
+  datagram.bytes = bytes;
+  return datagram;
+}
+
+}  // namespace
+
+Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch) {
+  auto& slab = *batch.slab_;
+  slab.datagrams.clear();
+  slab.prepare();
+  int count = -1;
+  for (int attempt = 0; count < 0 && attempt < kAttemptsMax; ++attempt) {
+    const auto places = static_cast<unsigned>(slab.headers.size());
+    count = ::recvmmsg(state_->descriptor.get(), slab.headers.data(), places, MSG_DONTWAIT, nullptr);
+    if (count >= 0 || errno == EINTR || may_be_stale(errno)) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    Error error = socket_failure(errno);
+    error.attempted = "receive";
+    return failure(std::move(error));
+  }
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  for (int i = 0; i < count; ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    msghdr& header = slab.headers[index].msg_hdr;
+    const Arrival arrival = read_arrival(header);
+    if (arrival.kernel_drops) state_->count_drops(*arrival.kernel_drops);
+    slab.datagrams.push_back(datagram_in(header, arrival, state_->local, slab.bytes_of_message(index)));
+    slab.datagrams.back().waited = waited_until(now, arrival.stamp);
+  }
+  return slab.datagrams.size();
+}
+
+}  // namespace holler

@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "net/control_messages.hpp"
+#include "net/sockaddr.hpp"
+#include "net/socket_error.hpp"
+#include "net/socket_options.hpp"
+#include "net/udp_socket_state.hpp"
+
+namespace holler {
+namespace {
+
+/// Messages in one sendmmsg(2).
+constexpr std::size_t kMessagesMax = 32;
+/// How often one datagram is tried before an errno that may stem from an earlier one is taken for its own.
+constexpr int kAttemptsMax = 4;
+
+struct SendSlab {
+  std::array<SocketName, kMessagesMax> names;
+  std::array<ControlRoom, kMessagesMax> controls;  // written where needed
+  std::array<iovec, kMessagesMax> vectors;
+  std::array<mmsghdr, kMessagesMax> headers;
+};
+
+/// What the kernel would refuse, or do in a way that nobody wants.
+std::optional<Error> objection(const OutgoingDatagram& datagram, const Endpoint& to, int family,
+                               bool v6_only) {
+  Error error{.attempted = "send to", .endpoint = to, .advice = {}};
+  const std::size_t bytes_max = payload_bytes_max(to.address);
+  if (datagram.bytes.size() > bytes_max) {
+    error.code = ErrorCode::too_large;
+    error.system_errno = EMSGSIZE;
+    error.payload_bytes_max = bytes_max;
+    return error;
+  }
+  if (to.port == 0) {
+    error.code = ErrorCode::invalid_argument;
+    error.advice = "port 0 only means \"choose one\", when binding";
+    return error;
+  }
+  if (to.address.is_v6() ? family == AF_INET : v6_only) {
+    error.code = ErrorCode::unsupported;
+    error.advice =
+        to.address.is_v6() ? "this socket is bound to an IPv4 address" : "this socket is for IPv6 only";
+    return error;
+  }
+  if (datagram.from && !datagram.from->is_wildcard() && datagram.from->is_v6() != to.address.is_v6()) {
+    error.code = ErrorCode::invalid_argument;
+    error.advice = "the source address is of the other family";
+    return error;
+  }
+  return std::nullopt;
+}
+
+/// Where the path's MTU is what a datagram exceeds, the socket may know it (ip(7), IP_MTU: connected only).
+std::size_t payload_bytes_that_fit(int descriptor, const Endpoint& to) {
+  const bool v6 = to.address.is_v6();
+  const auto mtu =
+      v6 ? get_option(descriptor, IPPROTO_IPV6, IPV6_MTU) : get_option(descriptor, IPPROTO_IP, IP_MTU);
+  const std::size_t headers_bytes = v6 ? 48 : 28;
+  const std::size_t bytes_max = payload_bytes_max(to.address);
+  if (!mtu || *mtu <= static_cast<int>(headers_bytes)) return bytes_max;
+  return std::min(bytes_max, static_cast<std::size_t>(*mtu) - headers_bytes);
+}
+
+}  // namespace
+
+SendReport UdpSocket::send(std::span<const OutgoingDatagram> datagrams) {
+  SendReport report;
+  SendSlab slab;
+  const int descriptor = state_->descriptor.get();
+  const auto destination = [&](std::size_t i) { return state_->peer.value_or(datagrams[i].to); };
+  int attempts = 0;
+  while (report.accepted < datagrams.size()) {
+    std::size_t count = 0;
+    const std::size_t first = report.accepted;
+    for (; count < kMessagesMax && first + count < datagrams.size(); ++count) {
+      const OutgoingDatagram& datagram = datagrams[first + count];
+      const Endpoint to = destination(first + count);
+      if (auto refused = objection(datagram, to, state_->family, state_->v6_only)) {
+        if (count == 0) report.error = std::move(refused);
+        break;
+      }
+      slab.vectors[count] = {const_cast<std::byte*>(datagram.bytes.data()), datagram.bytes.size()};
+      msghdr header{};
+      if (!state_->peer) {
+        slab.names[count] = SocketName{to, state_->family};
+        header.msg_name = slab.names[count].get();
+        header.msg_namelen = slab.names[count].size();
+      }
+      header.msg_iov = &slab.vectors[count];
+      header.msg_iovlen = 1;
+      write_departure(header, slab.controls[count], datagram.from, datagram.interface, to.address.is_v6());
+      slab.headers[count] = {header, 0};
+    }
+    if (count == 0) break;
+    const int sent = ::sendmmsg(descriptor, slab.headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+    if (sent > 0) {
+      report.accepted += static_cast<std::size_t>(sent);
+      attempts = 0;
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+    if (may_be_stale(errno) && ++attempts < kAttemptsMax) continue;
+    if (errno == ECONNREFUSED) break;  // never about the datagram being sent: more errors are coming in
+    report.error = send_failure(errno, destination(first), datagrams[first]);
+    if (report.error->code == ErrorCode::too_large) {
+      report.error->payload_bytes_max = payload_bytes_that_fit(descriptor, destination(first));
+    }
+    break;
+  }
+  return report;
+}
+
+Result<bool> UdpSocket::send_to(const Endpoint& to, Bytes bytes) {
+  const OutgoingDatagram datagram{.to = to, .from = {}, .bytes = bytes};
+  SendReport report = send({&datagram, 1});
+  if (report.error) return failure(std::move(*report.error));
+  return report.accepted == 1;
+}
+
+}  // namespace holler

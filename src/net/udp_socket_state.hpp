@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "holler/udp_socket.hpp"
+
+#include "net/descriptor.hpp"
+
+namespace holler {
+
+struct UdpSocket::State {
+  Descriptor descriptor;
+  int family = 0;  ///< AF_INET or AF_INET6
+  bool v6_only = false;
+  Address bound;  ///< as it was bound, before any connect chose a source
+  Endpoint local;
+  std::optional<Endpoint> peer;
+  std::uint64_t drops = 0;          ///< of SO_RXQ_OVFL, widened
+  std::uint32_t drops_counter = 0;  ///< its last value, modulo 2^32
+
+  /// Reads the socket's own name again, after what may have changed it.
+  void refresh_local() noexcept;
+  [[nodiscard]] Result<void> connect(const Endpoint& to);
+  [[nodiscard]] Result<void> dissolve();
+  void count_drops(std::uint32_t counter) noexcept {
+    drops += static_cast<std::uint32_t>(counter - drops_counter);
+    drops_counter = counter;
+  }
+};
+
+}  // namespace holler
