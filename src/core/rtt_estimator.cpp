@@ -1,0 +1,35 @@
+#include "core/rtt_estimator.hpp"
+
+#include <algorithm>
+
+namespace holler {
+
+void RttEstimator::on_sample(Duration sample) noexcept {
+  sample = std::max(sample, Duration::zero());
+  if (!smoothed_) {  // RFC 6298 §2.2
+    smoothed_ = sample;
+    variation_ = sample / 2;
+    return;
+  }
+  // RFC 6298 §2.3, in this order: α = 1/8, β = 1/4.
+  const Duration deviation = *smoothed_ > sample ? *smoothed_ - sample : sample - *smoothed_;
+  variation_ = variation_ - variation_ / 4 + deviation / 4;
+  smoothed_ = *smoothed_ - *smoothed_ / 8 + sample / 8;
+}
+
+void RttEstimator::seed(Duration smoothed, Duration variation) noexcept {
+  smoothed_ = std::max(smoothed, Duration::zero());
+  variation_ = std::max(variation, Duration::zero());
+}
+
+std::optional<Duration> RttEstimator::unbounded_timeout() const noexcept {
+  if (!smoothed_) return std::nullopt;
+  return *smoothed_ + std::max(kGranularity, 4 * variation_);
+}
+
+Duration RttEstimator::timeout(Duration initial) const noexcept {
+  const auto learned = unbounded_timeout();
+  return learned ? std::clamp(*learned, kFloor, kCeiling) : initial;
+}
+
+}  // namespace holler

@@ -1,0 +1,53 @@
+#include "core/peer_table.hpp"
+
+namespace holler {
+
+std::optional<std::uint32_t> PeerTable::find(const Endpoint& endpoint) const {
+  const auto found = index_.find(endpoint);
+  if (found == index_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::uint32_t PeerTable::find_or_add(const Endpoint& endpoint, std::uint64_t new_conversation) {
+  if (const auto known = find(endpoint)) return *known;
+  std::uint32_t index = kNone;
+  if (peers_.size() < peers_max_) {
+    index = static_cast<std::uint32_t>(peers_.size());
+    peers_.emplace_back();
+  } else if (idle_.head != kNone) {
+    index = idle_.head;
+    mark_busy(index);
+    index_.erase(peers_[index].endpoint);
+    // A peer may still stand in the queue of those to send to; the place keeps that, nothing else.
+    const bool queued = peers_[index].queued;
+    peers_[index] = {};
+    peers_[index].queued = queued;
+  } else {
+    return kNone;
+  }
+  peers_[index].endpoint = endpoint;
+  peers_[index].conversation = new_conversation;
+  index_.emplace(endpoint, index);
+  mark_idle(index);
+  return index;
+}
+
+void PeerTable::mark_idle(std::uint32_t index) {
+  Peer& peer = peers_[index];
+  if (peer.idle) return;
+  peer.idle = true;
+  peer.idle_before = idle_.tail;
+  peer.idle_after = kNone;
+  (idle_.tail == kNone ? idle_.head : peers_[idle_.tail].idle_after) = index;
+  idle_.tail = index;
+}
+
+void PeerTable::mark_busy(std::uint32_t index) {
+  Peer& peer = peers_[index];
+  if (!peer.idle) return;
+  peer.idle = false;
+  (peer.idle_before == kNone ? idle_.head : peers_[peer.idle_before].idle_after) = peer.idle_after;
+  (peer.idle_after == kNone ? idle_.tail : peers_[peer.idle_after].idle_before) = peer.idle_before;
+}
+
+}  // namespace holler

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "holler/bytes.hpp"
+#include "holler/endpoint.hpp"
+
+#include "core/congestion_window.hpp"
+#include "core/number_ring.hpp"
+#include "core/rtt_estimator.hpp"
+
+namespace holler {
+
+/// No slot, no peer: the end of a list.
+inline constexpr std::uint32_t kNone = 0xffffffff;
+
+/// The ends of a doubly linked list that runs through an array.
+struct ListEnds {
+  std::uint32_t head = kNone;
+  std::uint32_t tail = kNone;
+};
+
+/// What a requester knows of one peer, and keeps between requests.
+struct Peer {
+  Endpoint endpoint;
+  std::uint64_t conversation = 0;
+  RttEstimator rtt;
+  CongestionWindow window;
+  NumberRing numbers;
+  ListEnds fresh;                 // requests that wait for their first transmission
+  ListEnds repeats;               // requests whose time to ask again has come
+  std::uint32_t outstanding = 0;  // requests that have not ended
+  std::uint32_t in_flight = 0;    // of them, with a datagram under way
+  std::array<std::byte, 32> cookie{};
+  std::uint8_t cookie_bytes = 0;
+  bool queued = false;  // stands in the queue of peers to send to
+  bool idle = false;    // stands in the list of peers that may be forgotten
+  std::uint32_t idle_before = kNone;
+  std::uint32_t idle_after = kNone;
+
+  [[nodiscard]] Bytes cookie_view() const noexcept { return Bytes{cookie}.first(cookie_bytes); }
+  [[nodiscard]] bool has_ready() const noexcept { return fresh.head != kNone || repeats.head != kNone; }
+};
+
+/// All peers of a requester, in places that do not change. At its bound, the peer that has been idle for
+/// longest makes room; busy peers are never forgotten.
+class PeerTable {
+ public:
+  explicit PeerTable(std::size_t peers_max) : peers_max_{peers_max} {}
+
+  [[nodiscard]] std::optional<std::uint32_t> find(const Endpoint& endpoint) const;
+  /// @return kNone if the table is full of busy peers
+  [[nodiscard]] std::uint32_t find_or_add(const Endpoint& endpoint, std::uint64_t new_conversation);
+  [[nodiscard]] Peer& operator[](std::uint32_t index) noexcept { return peers_[index]; }
+  [[nodiscard]] const Peer& operator[](std::uint32_t index) const noexcept { return peers_[index]; }
+  [[nodiscard]] std::size_t size() const noexcept { return peers_.size(); }
+
+  /// To be told when a peer's last request ends and when it gets a first one again.
+  void mark_idle(std::uint32_t index);
+  void mark_busy(std::uint32_t index);
+
+ private:
+  std::size_t peers_max_;
+  std::vector<Peer> peers_;
+  std::unordered_map<Endpoint, std::uint32_t> index_;
+  ListEnds idle_;
+};
+
+}  // namespace holler

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "holler/bytes.hpp"
+#include "holler/random.hpp"
+#include "holler/time.hpp"
+
+#include "core/timer_queue.hpp"
+
+namespace holler {
+
+/// What is remembered of one request.
+struct CachedReply {
+  enum class State : std::uint8_t {
+    absent,   // no such request
+    at_work,  // handed out, not answered
+    replied,  // `payload` is the reply
+    refused,  // for `reason`
+    ignored,  // ended without an answer
+  };
+  State state = State::absent;
+  bool verified = false;  // its asker has shown that the address is its own
+  std::uint16_t reason = 0;
+  std::uint32_t job = 0;  // while at work
+  std::uint64_t id = 0;
+  std::uint64_t wire_received = 0;  // bytes of its copies, headers included
+  std::uint64_t wire_sent = 0;      // bytes sent back for it, headers included
+  ByteVector payload;
+};
+
+/// Which request it is: a random conversation, and a number in it.
+struct RequestKey {
+  std::uint64_t conversation = 0;
+  std::uint64_t number = 0;
+  friend constexpr bool operator==(const RequestKey&, const RequestKey&) noexcept = default;
+};
+
+/// The memory that makes "at most once" true: every request from the first of its conversation that its
+/// asker has not yet declared done (RIFL, SOSP 2015, §3.3), with its reply. A conversation is forgotten
+/// when its last request can have no copy left in the network. At its bounds it takes no new requests,
+/// and never forgets an old one to make room.
+class ReplyCache {
+ public:
+  struct Limits {
+    std::size_t conversations_max;
+    std::size_t places_max;  // for requests; a conversation has up to twice as many as it uses
+    std::size_t payload_bytes_max;
+  };
+  enum class Finding : std::uint8_t {
+    fresh,     // new: the entry is now there, at work
+    known,     // seen before
+    done,      // its asker has declared it finished
+    full,      // a bound is reached
+    wrong_id,  // the number is known, with another ID
+  };
+  struct Lookup {
+    Finding finding;
+    CachedReply* entry;  // for fresh and known; valid until the next call
+  };
+
+  ReplyCache(const Limits& limits, RandomSource& random)
+      : limits_{limits}, index_{0, Hash{random.next() | 1U}} {}
+
+  /// @param keep_until  when the last copy of this request can have arrived
+  [[nodiscard]] Lookup find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
+                                   std::uint64_t id, Timestamp keep_until);
+  /// @return nullptr if it is not remembered
+  [[nodiscard]] CachedReply* find(const RequestKey& key);
+  void store(CachedReply& entry, Bytes payload);
+  /// Forgets one request, so that a copy of it counts as new.
+  void forget(const RequestKey& key);
+
+  [[nodiscard]] Timestamp next_timeout() const noexcept { return timers_.next(); }
+  void handle_timeout(Timestamp now);
+
+  [[nodiscard]] std::size_t conversations() const noexcept { return index_.size(); }
+  [[nodiscard]] std::size_t requests() const noexcept { return requests_; }
+  [[nodiscard]] std::size_t payload_bytes() const noexcept { return payload_bytes_; }
+
+ private:
+  /// Askers choose their conversations: without a secret in the hash they could choose one bucket for all.
+  struct Hash {
+    std::uint64_t secret;
+    std::size_t operator()(std::uint64_t value) const noexcept {
+      std::uint64_t mixed = (value ^ secret) * 0x9e3779b97f4a7c15U;
+      mixed = (mixed ^ mixed >> 32U) * secret;
+      return mixed ^ mixed >> 29U;
+    }
+  };
+  struct Conversation {
+    std::uint64_t id = 0;
+    std::uint64_t base = 0;            // every number below is done
+    std::size_t count = 0;             // entries that are not absent
+    std::vector<CachedReply> entries;  // a power of two of them, by number modulo their count
+    Timestamp keep_until;
+  };
+
+  static CachedReply& at(Conversation& conversation, std::uint64_t number) noexcept {
+    return conversation.entries[number & (conversation.entries.size() - 1)];
+  }
+  Conversation* open(std::uint64_t id, std::uint64_t base);
+  void advance(Conversation& conversation, std::uint64_t base);
+  [[nodiscard]] bool make_room(Conversation& conversation, std::uint64_t number);
+  void clear(Conversation& conversation, CachedReply& entry);
+  void close(std::uint32_t slot);
+
+  Limits limits_;
+  std::vector<Conversation> conversations_;
+  std::vector<std::uint32_t> free_;
+  std::unordered_map<std::uint64_t, std::uint32_t, Hash> index_;
+  TimerQueue timers_;  // when a conversation may be forgotten; looked at again then
+  std::size_t requests_ = 0;
+  std::size_t places_ = 0;
+  std::size_t payload_bytes_ = 0;
+};
+
+}  // namespace holler

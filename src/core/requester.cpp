@@ -1,0 +1,327 @@
+#include "holler/requester.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/backoff.hpp"
+#include "core/requester_engine.hpp"
+
+namespace holler {
+namespace {
+
+/// RFC 8085 §3.1.1: 1 s where nothing is known of the peer.
+constexpr Duration kFirstWait = std::chrono::seconds{1};
+
+}  // namespace
+
+Requester::Engine::Engine(const Codec& codec, RandomSource& random, const RequesterOptions& options)
+    : codec_{&codec},
+      random_{&random},
+      options_{options},
+      traits_{codec.traits()},
+      peers_{options.peers_max} {}
+
+StartResult Requester::Engine::start(Timestamp now, const Endpoint& peer, Bytes payload,
+                                     const RequestOptions& options) {
+  if (peer.port == 0 || peer.address.is_wildcard()) return {StartStatus::bad_peer, {}};
+  if (payload.size() > payload_bytes_max(peer)) return {StartStatus::too_large, {}};
+  if (!traits_.numbered) {
+    // Formats made elsewhere may not take every payload; find out now, while the caller can be told.
+    ByteVector trial(payload.size() + traits_.request_overhead_bytes);
+    if (!codec_->encode_request({.number = 1, .done_below = 1}, payload, trial)) {
+      return {StartStatus::not_encodable, {}};
+    }
+  }
+  if (outstanding_ >= options_.outstanding_max) return {StartStatus::table_full, {}};
+  const std::uint32_t peer_index = peers_.find_or_add(peer, random_->next());
+  if (peer_index == kNone || peers_[peer_index].numbers.full()) return {StartStatus::table_full, {}};
+  const std::uint64_t key = channel_key(options.channel, peer_index);
+  if (!traits_.numbered && by_channel_and_peer_.contains(key)) return {StartStatus::channel_taken, {}};
+
+  const std::uint32_t slot = take_slot();
+  RequestSlot& request = slots_[slot];
+  request.peer = peer_index;
+  request.channel = options.channel;
+  request.promiscuous = options.promiscuous;
+  request.attempts_max = options.attempts_max != 0 ? options.attempts_max : traits_.schedule.attempts_max;
+  request.first_wait = options.first_wait;
+  request.backoff_max = options.backoff_max;
+  request.jitter = {options.jitter.part, std::max(options.jitter.whole, 1U)};
+  request.started = now;
+  request.deadline = later(now, options.deadline);
+  request.number = peers_[peer_index].numbers.add(slot);
+  request.id = random_->next();
+  request.payload.assign(payload.begin(), payload.end());
+
+  if (!traits_.numbered) {
+    by_channel_and_peer_.emplace(key, slot);
+    by_channel_.insert_or_assign(options.channel, slot);
+  }
+  ++outstanding_;
+  promiscuous_ += request.promiscuous ? 1 : 0;
+  ++stats_.started;
+  if (peers_[peer_index].outstanding++ == 0) peers_.mark_busy(peer_index);
+  timers_.set(slot, request.deadline);
+  push_ready(slot, RequestState::fresh);
+  return {StartStatus::started, handle_of(slot)};
+}
+
+bool Requester::Engine::cancel(Timestamp now, RequestHandle request) {
+  const std::uint32_t slot = slot_of(request);
+  if (slot == kNone) return false;
+  end(now, slot, Outcome::cancelled);
+  return true;
+}
+
+void Requester::Engine::handle_timeout(Timestamp now) {
+  while (const auto slot = timers_.pop_due(now)) expire(now, *slot);
+}
+
+void Requester::Engine::expire(Timestamp now, std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  const bool exhausted = request.attempts_max != 0 && request.attempts >= request.attempts_max;
+  if (now >= request.deadline) {
+    end(now, slot, silent_outcome(request));
+    return;
+  }
+  if (request.state == RequestState::in_flight) {
+    peers_[request.peer].window.on_loss(now, request.sent_at(request.attempts));
+    leave(slot);
+    if (exhausted) {
+      end(now, slot, silent_outcome(request));
+      return;
+    }
+    ++request.doublings;
+  }
+  timers_.set(slot, request.deadline);
+  // A server that has said "working" will answer by itself: without attempts left, wait for that.
+  if (!exhausted) push_ready(slot, RequestState::repeat);
+}
+
+Outcome Requester::Engine::silent_outcome(const RequestSlot& request) noexcept {
+  if (request.heard_busy) return Outcome::busy;
+  return request.forbidden && !request.heard ? Outcome::forbidden : Outcome::no_answer;
+}
+
+std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
+  while (!sending_.empty()) {
+    const std::uint32_t index = sending_.front();
+    Peer& peer = peers_[index];
+    if (!peer.has_ready() || !may_send(peer)) {
+      peer.queued = false;  // whatever makes it ready, or opens its window, queues it again
+      sending_.pop_front();
+      continue;
+    }
+    const std::uint32_t slot = peer.repeats.head != kNone ? peer.repeats.head : peer.fresh.head;
+    if (slots_[slot].deadline <= now) {  // the timer is late; do not send what nobody waits for
+      end(now, slot, silent_outcome(slots_[slot]));
+      continue;
+    }
+    unlink(slot);
+    sending_.pop_front();  // the next peer's turn
+    sending_.push_back(index);
+    return transmit(now, slot, buffer);
+  }
+  return std::nullopt;
+}
+
+Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer) {
+  RequestSlot& request = slots_[slot];
+  Peer& peer = peers_[request.peer];
+  ++request.attempts;
+  const RequestStamp stamp{.conversation = peer.conversation,
+                           .number = request.number,
+                           .done_below = peer.numbers.done_below(),
+                           .id = request.id,
+                           .attempt = static_cast<std::uint8_t>(std::min(request.attempts, 255U)),
+                           .time_left = request.deadline == kNever ? kForever : request.deadline - now,
+                           .cookie = peer.cookie_view()};
+  const auto bytes = codec_->encode_request(stamp, request.payload, buffer);
+  HOLLER_CHECK(bytes.has_value());  // its size was checked when it was started
+
+  if (request.attempts == 1) request.first_wait = first_wait(request, peer);
+  const Backoff backoff{.first = request.first_wait, .cap = request.backoff_max, .jitter = request.jitter};
+  const Duration wait = backoff.interval(request.doublings, *random_);
+  request.sent_at(request.attempts) = now;
+  request.state = RequestState::in_flight;
+  ++peer.in_flight;
+  timers_.set(slot, std::min(later(now, wait), request.deadline));
+  ++stats_.transmitted;
+  if (request.attempts > 1) ++stats_.retransmitted;
+  return {.request = handle_of(slot),
+          .to = peer.endpoint,
+          .channel = request.channel,
+          .bytes = *bytes,
+          .attempt = request.attempts,
+          .wait = std::min(wait, stamp.time_left)};
+}
+
+Duration Requester::Engine::first_wait(const RequestSlot& request, const Peer& peer) const noexcept {
+  Duration initial = kFirstWait;
+  if (traits_.schedule.first_wait > Duration::zero()) initial = traits_.schedule.first_wait;
+  if (request.first_wait > Duration::zero()) initial = request.first_wait;
+  return peer.rtt.timeout(initial);
+}
+
+bool Requester::Engine::may_send(const Peer& peer) const noexcept {
+  return options_.uncontrolled || peer.in_flight < peer.window.datagrams();
+}
+
+std::uint32_t Requester::Engine::take_slot() {
+  if (free_.empty()) {
+    slots_.emplace_back();
+    return static_cast<std::uint32_t>(slots_.size() - 1);
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  ByteVector payload = std::move(slots_[slot].payload);  // its memory serves again
+  const std::uint32_t generation = slots_[slot].generation;
+  slots_[slot] = {};
+  slots_[slot].payload = std::move(payload);
+  slots_[slot].generation = generation;
+  return slot;
+}
+
+std::uint32_t Requester::Engine::slot_of(RequestHandle request) const noexcept {
+  if (request.slot >= slots_.size()) return kNone;
+  const RequestSlot& slot = slots_[request.slot];
+  if (slot.state == RequestState::free || slot.generation != request.generation) return kNone;
+  return request.slot;
+}
+
+void Requester::Engine::push_ready(std::uint32_t slot, RequestState state) {
+  RequestSlot& request = slots_[slot];
+  request.state = state;
+  Peer& peer = peers_[request.peer];
+  ListEnds& list = state == RequestState::fresh ? peer.fresh : peer.repeats;
+  request.before = list.tail;
+  request.after = kNone;
+  (list.tail == kNone ? list.head : slots_[list.tail].after) = slot;
+  list.tail = slot;
+  queue_peer(request.peer);
+}
+
+void Requester::Engine::unlink(std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  Peer& peer = peers_[request.peer];
+  ListEnds& list = request.state == RequestState::fresh ? peer.fresh : peer.repeats;
+  (request.before == kNone ? list.head : slots_[request.before].after) = request.after;
+  (request.after == kNone ? list.tail : slots_[request.after].before) = request.before;
+}
+
+/// Takes a request out of whatever its state keeps it in, except for the timer.
+void Requester::Engine::leave(std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  if (request.state == RequestState::in_flight) {
+    --peers_[request.peer].in_flight;
+    queue_peer(request.peer);
+  } else if (request.state == RequestState::fresh || request.state == RequestState::repeat) {
+    unlink(slot);
+  }
+  request.state = RequestState::resting;
+}
+
+void Requester::Engine::queue_peer(std::uint32_t peer) {
+  if (peers_[peer].queued || !peers_[peer].has_ready()) return;
+  peers_[peer].queued = true;
+  sending_.push_back(peer);
+}
+
+RequestEvent& Requester::Engine::end(Timestamp now, std::uint32_t slot, Outcome outcome) {
+  leave(slot);
+  timers_.remove(slot);
+  RequestSlot& request = slots_[slot];
+  Peer& peer = peers_[request.peer];
+  peer.numbers.remove(request.number);
+  if (!traits_.numbered) {
+    by_channel_and_peer_.erase(channel_key(request.channel, request.peer));
+    const auto any = by_channel_.find(request.channel);
+    if (any != by_channel_.end() && any->second == slot) by_channel_.erase(any);
+  }
+  --outstanding_;
+  promiscuous_ -= request.promiscuous ? 1 : 0;
+  if (outcome == Outcome::answered) ++stats_.answered;
+  events_.push_back({.request = handle_of(slot),
+                     .outcome = outcome,
+                     .peer = peer.endpoint,
+                     .from = peer.endpoint,
+                     .attempts = request.attempts,
+                     .mismatches = request.mismatches,
+                     .soft_error = request.soft_error,
+                     .heard = request.heard,
+                     .elapsed = now - request.started});
+  request.state = RequestState::free;
+  ++request.generation;
+  if (request.payload.capacity() > 4096) request.payload = {};  // keep no large buffers in idle slots
+  free_.push_back(slot);
+  if (--peer.outstanding == 0) peers_.mark_idle(request.peer);
+  return events_.back();
+}
+
+std::optional<RequestEvent> Requester::Engine::poll_event() {
+  if (events_.empty()) return std::nullopt;
+  const RequestEvent event = events_.front();
+  events_.pop_front();
+  return event;
+}
+
+std::size_t Requester::Engine::payload_bytes_max(const Endpoint& peer) const noexcept {
+  constexpr std::size_t kMostV4 = 65507;  // RFC 768: 65535 less 20 of IP and 8 of UDP
+  constexpr std::size_t kMostV6 = 65527;  // RFC 8200 §3: the IP header is not counted
+  const std::size_t datagram =
+      std::min(options_.datagram_bytes_max, peer.address.is_v6() ? kMostV6 : kMostV4);
+  return datagram - std::min(datagram, traits_.request_overhead_bytes);
+}
+
+std::optional<PeerMemory> Requester::Engine::recall(const Endpoint& peer) const {
+  const auto index = peers_.find(peer);
+  if (!index) return std::nullopt;
+  const RttEstimator& rtt = peers_[*index].rtt;
+  return PeerMemory{.srtt = rtt.smoothed(), .rttvar = rtt.variation()};
+}
+
+void Requester::Engine::remember(const Endpoint& peer, const PeerMemory& memory) {
+  if (!memory.srtt) return;
+  const std::uint32_t index = peers_.find_or_add(peer, random_->next());
+  if (index != kNone) peers_[index].rtt.seed(*memory.srtt, memory.rttvar);
+}
+
+Requester::Requester(const Codec& codec, RandomSource& random, const RequesterOptions& options)
+    : engine_{std::make_unique<Engine>(codec, random, options)} {}
+Requester::Requester(Requester&&) noexcept = default;
+Requester& Requester::operator=(Requester&&) noexcept = default;
+Requester::~Requester() = default;
+
+StartResult Requester::start(Timestamp now, const Endpoint& peer, Bytes payload,
+                             const RequestOptions& options) {
+  return engine_->start(now, peer, payload, options);
+}
+bool Requester::cancel(Timestamp now, RequestHandle request) { return engine_->cancel(now, request); }
+Verdict Requester::handle_datagram(Timestamp now, const Arrival& arrival) {
+  return engine_->handle_datagram(now, arrival);
+}
+std::optional<RequestHandle> Requester::handle_unreachable(Timestamp now, const Unreachability& news) {
+  return engine_->handle_unreachable(now, news);
+}
+void Requester::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
+Timestamp Requester::next_timeout() const noexcept { return engine_->next_timeout(); }
+std::optional<Transmit> Requester::poll_transmit(Timestamp now, MutableBytes buffer) {
+  return engine_->poll_transmit(now, buffer);
+}
+std::optional<RequestEvent> Requester::poll_event() { return engine_->poll_event(); }
+std::size_t Requester::payload_bytes_max(const Endpoint& peer) const noexcept {
+  return engine_->payload_bytes_max(peer);
+}
+std::size_t Requester::outstanding() const noexcept { return engine_->outstanding(); }
+const RequesterStats& Requester::stats() const noexcept { return engine_->stats(); }
+std::optional<PeerMemory> Requester::recall(const Endpoint& peer) const { return engine_->recall(peer); }
+void Requester::remember(const Endpoint& peer, const PeerMemory& memory) { engine_->remember(peer, memory); }
+
+std::string_view name_of(Outcome outcome) noexcept {
+  constexpr std::array<std::string_view, 8> kNames{"answered", "no_answer", "refused",   "declined",
+                                                   "busy",     "forbidden", "too_large", "cancelled"};
+  return kNames[static_cast<std::size_t>(outcome)];
+}
+
+}  // namespace holler

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <array>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "holler/requester.hpp"
+
+#include "core/peer_table.hpp"
+#include "core/timer_queue.hpp"
+
+namespace holler {
+
+/// Where a request stands.
+enum class RequestState : std::uint8_t {
+  free,       // no request in this slot
+  fresh,      // waits for its first transmission: in its peer's list `fresh`
+  repeat,     // its time to ask again has come: in its peer's list `repeats`
+  in_flight,  // a datagram is under way; the timer says when to give it up
+  resting,    // the server has been heard; the timer says when to ask again
+};
+
+/// One outstanding request.
+struct RequestSlot {
+  static constexpr std::size_t kSendTimes = 4;
+
+  RequestState state = RequestState::free;
+  bool promiscuous = false;
+  bool heard = false;
+  bool heard_busy = false;
+  bool soft_error = false;
+  bool forbidden = false;
+  std::uint8_t repeats_granted = 0;  // at once, because of "verify" or a smaller path MTU
+  std::uint32_t generation = 0;
+  std::uint32_t peer = kNone;
+  std::uint32_t channel = 0;
+  std::uint32_t before = kNone;  // in the peer's list
+  std::uint32_t after = kNone;
+  std::uint32_t attempts = 0;
+  std::uint32_t attempts_max = 0;
+  std::uint32_t doublings = 0;
+  std::uint32_t mismatches = 0;
+  std::uint64_t number = 0;
+  std::uint64_t id = 0;
+  Timestamp started;
+  Timestamp deadline;
+  Duration first_wait{};  // 0 until the first transmission, which fixes it: the gaps double from there
+  Duration backoff_max{};
+  Ratio jitter;
+  std::array<Timestamp, kSendTimes> sent{};  // of the last attempts, by attempt modulo kSendTimes
+  ByteVector payload;
+
+  [[nodiscard]] Timestamp& sent_at(std::uint32_t attempt) noexcept { return sent[attempt % kSendTimes]; }
+};
+
+class Requester::Engine {
+ public:
+  Engine(const Codec& codec, RandomSource& random, const RequesterOptions& options);
+
+  // requester.cpp: the life of a request
+  StartResult start(Timestamp now, const Endpoint& peer, Bytes payload, const RequestOptions& options);
+  bool cancel(Timestamp now, RequestHandle request);
+  void handle_timeout(Timestamp now);
+  std::optional<Transmit> poll_transmit(Timestamp now, MutableBytes buffer);
+  std::optional<RequestEvent> poll_event();
+  std::optional<PeerMemory> recall(const Endpoint& peer) const;
+  void remember(const Endpoint& peer, const PeerMemory& memory);
+  std::size_t payload_bytes_max(const Endpoint& peer) const noexcept;
+
+  // requester_receive.cpp: what arrives
+  Verdict handle_datagram(Timestamp now, const Arrival& arrival);
+  std::optional<RequestHandle> handle_unreachable(Timestamp now, const Unreachability& news);
+
+  Timestamp next_timeout() const noexcept { return timers_.next(); }
+  std::size_t outstanding() const noexcept { return outstanding_; }
+  const RequesterStats& stats() const noexcept { return stats_; }
+
+ private:
+  /// Whose reply a datagram pretends to be, and what is wrong with it.
+  struct Match {
+    std::uint32_t slot = kNone;
+    std::optional<DropReason> drop;
+    ReplyView view;
+  };
+
+  // slots and lists
+  std::uint32_t take_slot();
+  std::uint32_t slot_of(RequestHandle request) const noexcept;
+  RequestHandle handle_of(std::uint32_t slot) const noexcept { return {slot, slots_[slot].generation}; }
+  void push_ready(std::uint32_t slot, RequestState state);
+  void unlink(std::uint32_t slot);
+  void leave(std::uint32_t slot);
+  void queue_peer(std::uint32_t peer);
+  bool may_send(const Peer& peer) const noexcept;
+  Transmit transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer);
+  Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept;
+  void expire(Timestamp now, std::uint32_t slot);
+  RequestEvent& end(Timestamp now, std::uint32_t slot, Outcome outcome);
+  static Outcome silent_outcome(const RequestSlot& request) noexcept;
+
+  // what arrives
+  Match match(const Arrival& arrival) const;
+  Match match_numbered(const Arrival& arrival) const;
+  Match match_by_channel(const Arrival& arrival) const;
+  Verdict drop(DropReason reason, std::uint32_t slot);
+  std::uint32_t promiscuous_slot(std::uint32_t channel) const noexcept;
+  void use(Timestamp now, std::uint32_t slot, const ReplyView& view, const Endpoint& from);
+  std::optional<Duration> learn(Timestamp now, RequestSlot& request, const ReplyView& view);
+  void rest(Timestamp now, std::uint32_t slot, const ReplyView& view);
+  bool grant_repeat(std::uint32_t slot);
+  std::uint32_t slot_of_quote(const Unreachability& news) const;
+
+  static std::uint64_t channel_key(std::uint32_t channel, std::uint32_t peer) noexcept {
+    return std::uint64_t{channel} << 32U | peer;
+  }
+
+  const Codec* codec_;
+  RandomSource* random_;
+  RequesterOptions options_;
+  CodecTraits traits_;
+  PeerTable peers_;
+  std::vector<RequestSlot> slots_;
+  std::vector<std::uint32_t> free_;
+  std::deque<std::uint32_t> sending_;  // peers with something to send, each once
+  std::deque<RequestEvent> events_;
+  TimerQueue timers_;
+  // For codecs without numbers: the one request of a channel at a peer, and any one of a channel.
+  std::unordered_map<std::uint64_t, std::uint32_t> by_channel_and_peer_;
+  std::unordered_map<std::uint32_t, std::uint32_t> by_channel_;
+  std::size_t outstanding_ = 0;
+  std::size_t promiscuous_ = 0;
+  std::uint32_t unattributed_ = 0;  // mismatches whose request is unknown, since the last alarm
+  RequesterStats stats_;
+};
+
+}  // namespace holler

@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/requester_engine.hpp"
+
+namespace holler {
+namespace {
+
+/// The part of a reply's time in the server that counts toward the next wait: a server that works for
+/// longer than this says "working", and is not asked in a hurry.
+constexpr Duration kHoldCountedMax = std::chrono::seconds{1};
+
+/// No hint of a server keeps an asker quiet for longer than this.
+constexpr Duration kRestMax = std::chrono::minutes{1};
+
+/// Repeats at once that a peer can cause for one request, by "verify" or by a smaller path MTU.
+constexpr std::uint8_t kRepeatsGrantedMax = 3;
+
+constexpr bool is_mismatch(DropReason reason) {
+  return reason == DropReason::wrong_source || reason == DropReason::wrong_id ||
+         reason == DropReason::wrong_question;
+}
+
+}  // namespace
+
+Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival) {
+  ++stats_.received;
+  Match found = match(arrival);
+  if (found.drop && promiscuous_ > 0) {
+    const std::uint32_t slot = promiscuous_slot(arrival.channel);
+    if (slot != kNone) {
+      found = {.slot = slot, .drop = {}, .view = {.kind = ReplyKind::reply, .payload = arrival.bytes}};
+    }
+  }
+  if (found.drop) return drop(*found.drop, found.slot);
+  const RequestHandle request = handle_of(found.slot);
+  if (found.view.kind == ReplyKind::verify && !grant_repeat(found.slot)) {
+    return drop(DropReason::over_limit, found.slot);
+  }
+  use(now, found.slot, found.view, arrival.from);
+  return {.used = found.view.kind, .request = request};
+}
+
+Requester::Engine::Match Requester::Engine::match(const Arrival& arrival) const {
+  if (arrival.truncated) return {.drop = DropReason::truncated};
+  Match found = traits_.numbered ? match_numbered(arrival) : match_by_channel(arrival);
+  if (found.drop) return found;
+  const RequestSlot& request = slots_[found.slot];
+  const std::uint64_t mask =
+      traits_.id_bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << traits_.id_bits) - 1;
+  if (request.channel != arrival.channel) {
+    found.drop = DropReason::wrong_source;
+  } else if (((found.view.id ^ request.id) & mask) != 0) {
+    found.drop = DropReason::wrong_id;
+  } else if (request.attempts == 0) {
+    found.drop = DropReason::no_request;  // the right ID of what was never sent: our own memory has leaked
+  } else if (found.view.kind == ReplyKind::reply) {
+    found.drop = codec_->mismatch(request.payload, found.view);
+  }
+  return found;
+}
+
+Requester::Engine::Match Requester::Engine::match_numbered(const Arrival& arrival) const {
+  Match found{.view = codec_->decode_reply(arrival.bytes)};
+  if (found.view.kind == ReplyKind::dropped) {
+    found.drop = found.view.drop;
+    return found;
+  }
+  const auto peer = peers_.find(arrival.from);
+  if (!peer) {
+    found.drop = outstanding_ == 0 ? DropReason::no_request : DropReason::wrong_source;
+    return found;
+  }
+  const NumberRing& numbers = peers_[*peer].numbers;
+  if (const auto slot = numbers.find(found.view.number)) {
+    found.slot = *slot;
+  } else {
+    found.drop = found.view.number < numbers.next() ? DropReason::late : DropReason::wrong_id;
+  }
+  return found;
+}
+
+Requester::Engine::Match Requester::Engine::match_by_channel(const Arrival& arrival) const {
+  Match found;
+  if (const auto peer = peers_.find(arrival.from)) {
+    const auto known = by_channel_and_peer_.find(channel_key(arrival.channel, *peer));
+    if (known != by_channel_and_peer_.end()) found.slot = known->second;
+  }
+  if (found.slot == kNone) {
+    const auto other = by_channel_.find(arrival.channel);
+    if (other != by_channel_.end()) {
+      found.slot = other->second;
+      found.drop = DropReason::wrong_source;
+    } else {
+      found.drop = stats_.started == 0 ? DropReason::no_request : DropReason::late;
+    }
+    return found;
+  }
+  found.view = codec_->decode_reply(arrival.bytes);
+  if (found.view.kind == ReplyKind::dropped) found.drop = found.view.drop;
+  return found;
+}
+
+Verdict Requester::Engine::drop(DropReason reason, std::uint32_t slot) {
+  stats_.dropped.add(reason);
+  Verdict verdict{.drop = reason};
+  const bool mismatch = is_mismatch(reason);
+  if (slot != kNone) {
+    verdict.request = handle_of(slot);
+    if (mismatch && ++slots_[slot].mismatches == options_.mismatch_alarm) ++stats_.alarms;
+  } else if (mismatch && ++unattributed_ >= options_.mismatch_alarm) {
+    unattributed_ = 0;
+    ++stats_.alarms;
+  }
+  return verdict;
+}
+
+std::uint32_t Requester::Engine::promiscuous_slot(std::uint32_t channel) const noexcept {
+  for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    const RequestSlot& request = slots_[slot];
+    if (request.state != RequestState::free && request.promiscuous && request.channel == channel &&
+        request.attempts > 0) {
+      return slot;
+    }
+  }
+  return kNone;
+}
+
+void Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& view, const Endpoint& from) {
+  RequestSlot& request = slots_[slot];
+  const auto network = learn(now, request, view);
+  request.heard = true;
+  switch (view.kind) {
+    case ReplyKind::reply: {
+      RequestEvent& event = end(now, slot, Outcome::answered);
+      event.from = from;
+      event.payload = view.payload;
+      event.rtt = network;
+      if (traits_.numbered) event.hold = view.hold;
+      break;
+    }
+    case ReplyKind::working:
+      ++stats_.working;
+      request.heard_busy = false;
+      rest(now, slot, view);
+      break;
+    case ReplyKind::busy:
+      ++stats_.busy;
+      request.heard_busy = true;
+      rest(now, slot, view);
+      break;
+    case ReplyKind::refused: end(now, slot, Outcome::declined).reason = view.reason; break;
+    case ReplyKind::verify: {
+      Peer& peer = peers_[request.peer];
+      peer.cookie_bytes = static_cast<std::uint8_t>(std::min(view.cookie.size(), peer.cookie.size()));
+      std::copy_n(view.cookie.begin(), peer.cookie_bytes, peer.cookie.begin());
+      break;  // grant_repeat has queued it
+    }
+    case ReplyKind::dropped: break;
+  }
+}
+
+/// Takes what an answer tells about the path: time, and that there is room.
+/// @return the time in the network, where it is known which transmission was answered
+std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request, const ReplyView& view) {
+  Peer& peer = peers_[request.peer];
+  if (request.state == RequestState::in_flight) peer.window.on_answer(peer.in_flight);
+  // Karn's rule (RFC 6298 §3): a sample only where it is certain which transmission was answered.
+  std::uint32_t answered = view.attempt;
+  if (answered == 0 && request.attempts == 1) answered = 1;
+  const bool certain = answered >= 1 && answered <= request.attempts && answered < 255 &&
+                       request.attempts - answered < RequestSlot::kSendTimes;
+  if (!certain) return std::nullopt;
+  const Duration total = now - request.sent_at(answered);
+  const Duration hold = std::clamp(view.hold, Duration::zero(), total);
+  peer.rtt.on_sample(total - hold + std::min(hold, kHoldCountedMax));
+  return total - hold;
+}
+
+/// The server has the request, or has no time for it: leave it alone for as long as it asks.
+void Requester::Engine::rest(Timestamp now, std::uint32_t slot, const ReplyView& view) {
+  leave(slot);
+  RequestSlot& request = slots_[slot];
+  request.doublings = 0;
+  const Duration least = std::max(view.retry_after, request.first_wait);
+  const Duration most = scaled(least / request.jitter.whole, request.jitter.part) + least;
+  const Duration wait = std::min(random_->between(least, most), kRestMax);
+  timers_.set(slot, std::min(later(now, wait), request.deadline));
+}
+
+/// Asks again at once, if the peer has not made us do that too often.
+bool Requester::Engine::grant_repeat(std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  if (request.repeats_granted >= kRepeatsGrantedMax) return false;
+  ++request.repeats_granted;
+  if (request.attempts_max != 0) ++request.attempts_max;  // not an attempt that the caller counted on
+  leave(slot);
+  timers_.set(slot, request.deadline);
+  push_ready(slot, RequestState::repeat);
+  return true;
+}
+
+std::uint32_t Requester::Engine::slot_of_quote(const Unreachability& news) const {
+  const auto peer = peers_.find(news.peer);
+  if (!peer) return kNone;
+  if (!traits_.numbered) {
+    const auto known = by_channel_and_peer_.find(channel_key(news.channel, *peer));
+    return known == by_channel_and_peer_.end() ? kNone : known->second;
+  }
+  const RequestView quoted = codec_->decode_request(news.quote);
+  if (quoted.drop) return kNone;
+  const auto slot = peers_[*peer].numbers.find(quoted.number);
+  const bool ours = slot && slots_[*slot].id == quoted.id && slots_[*slot].channel == news.channel;
+  return ours ? *slot : kNone;
+}
+
+std::optional<RequestHandle> Requester::Engine::handle_unreachable(Timestamp now,
+                                                                   const Unreachability& news) {
+  const std::uint32_t slot = slot_of_quote(news);
+  if (slot == kNone) return std::nullopt;
+  const RequestHandle request = handle_of(slot);
+  switch (news.kind) {
+    case Unreachable::refused: end(now, slot, Outcome::refused); break;
+    // RFC 8085 §5.2: these may pass, so the request goes on until its deadline.
+    case Unreachable::soft: slots_[slot].soft_error = true; break;
+    case Unreachable::forbidden: slots_[slot].forbidden = true; break;
+    case Unreachable::too_large:
+      // The kernel has learned the path's size from a hop, and fragments the next copy.
+      if (news.path_mtu_bytes == 0 || !grant_repeat(slot)) {
+        end(now, slot, Outcome::too_large).path_mtu_bytes = news.path_mtu_bytes;
+      }
+      break;
+  }
+  return request;
+}
+
+}  // namespace holler

@@ -1,0 +1,253 @@
+#include "holler/responder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/responder_engine.hpp"
+
+namespace holler {
+namespace {
+
+/// A cookie is good for the epoch that it was made in and for the next one.
+constexpr Duration kCookieEpoch = std::chrono::minutes{10};
+
+}  // namespace
+
+Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSource& random,
+                          const ResponderOptions& options)
+    : codecs_{codecs},
+      options_{options},
+      cookie_hash_{random},
+      cache_{{.conversations_max = options.conversations_max,
+              .places_max = options.replies_max,
+              .payload_bytes_max = options.reply_bytes_max},
+             random} {}
+
+void Responder::Engine::handle_timeout(Timestamp now) {
+  while (const auto job = held_.pop_due(now)) {
+    const ByteVector payload = std::move(jobs_[*job].payload);
+    release(*job, payload);
+  }
+  cache_.handle_timeout(now);
+}
+
+bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before) {
+  Job* job = find_job(handle);
+  if (job == nullptr || payload.size() > reply_bytes_max(handle)) return false;
+  if (not_before > now) {
+    job->payload.assign(payload.begin(), payload.end());
+    job->state = Job::State::held;
+    held_.set(handle.slot, not_before);
+    return true;
+  }
+  release(handle.slot, payload);
+  return true;
+}
+
+/// Lets a reply go: into the memory of replies, and on its way.
+void Responder::Engine::release(std::uint32_t slot, Bytes payload) {
+  const Job& job = jobs_[slot];
+  Outgoing outgoing = answer_of(job, ReplyKind::reply);
+  CachedReply* entry = job.identified ? cache_.find(job.key) : nullptr;
+  if (entry != nullptr) {
+    entry->state = CachedReply::State::replied;
+    cache_.store(*entry, payload);
+  } else {
+    outgoing.payload.assign(payload.begin(), payload.end());
+  }
+  // Without an entry the asker has declared an identified request done: nobody waits for this.
+  if (entry != nullptr || !job.identified) outgoing_.push_back(std::move(outgoing));
+  close_job(slot);
+}
+
+bool Responder::Engine::refuse(Timestamp /*now*/, JobHandle handle, std::uint16_t reason) {
+  const Job* job = find_job(handle);
+  if (job == nullptr) return false;
+  CachedReply* entry = job->identified ? cache_.find(job->key) : nullptr;
+  if (entry != nullptr) {
+    entry->state = CachedReply::State::refused;
+    entry->reason = reason;
+    outgoing_.push_back(answer_of(*job, ReplyKind::refused));
+    outgoing_.back().reason = reason;
+  }
+  ++stats_.refused;
+  close_job(handle.slot);
+  return true;
+}
+
+bool Responder::Engine::postpone(Timestamp /*now*/, JobHandle handle, Duration retry_after) {
+  const Job* job = find_job(handle);
+  if (job == nullptr) return false;
+  if (job->identified) {
+    cache_.forget(job->key);
+    outgoing_.push_back(answer_of(*job, ReplyKind::busy));
+    outgoing_.back().retry_after = retry_after;
+  }
+  close_job(handle.slot);
+  return true;
+}
+
+bool Responder::Engine::ignore(Timestamp /*now*/, JobHandle handle) {
+  const Job* job = find_job(handle);
+  if (job == nullptr) return false;
+  CachedReply* entry = job->identified ? cache_.find(job->key) : nullptr;
+  if (entry != nullptr) entry->state = CachedReply::State::ignored;
+  close_job(handle.slot);
+  return true;
+}
+
+std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
+  while (!outgoing_.empty()) {
+    Outgoing outgoing = std::move(outgoing_.front());
+    outgoing_.pop_front();
+    if (auto transmit = encode(now, outgoing, buffer)) return transmit;
+  }
+  return std::nullopt;
+}
+
+std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoing& outgoing,
+                                                          MutableBytes buffer) {
+  CachedReply* entry = outgoing.identified ? cache_.find(outgoing.key) : nullptr;
+  Bytes payload;
+  if (outgoing.kind == ReplyKind::reply) {
+    if (outgoing.identified && entry == nullptr) return std::nullopt;  // declared done since it was queued
+    payload = entry != nullptr ? Bytes{entry->payload} : Bytes{outgoing.payload};
+  }
+  KeyedHash::Digest cookie{};
+  const std::size_t whole =
+      wire_bytes(outgoing.to, outgoing.codec->traits().reply_header_bytes + payload.size());
+  if (outgoing.kind == ReplyKind::reply && !within_amplification(outgoing, entry, whole)) {
+    outgoing.kind = ReplyKind::verify;
+    payload = {};
+    cookie = cookie_for(now, outgoing.to, 0);
+  }
+  const ReplyStamp stamp{.kind = outgoing.kind,
+                         .number = outgoing.key.number,
+                         .id = outgoing.id,
+                         .attempt = outgoing.attempt,
+                         .hold = std::max(now - outgoing.received, Duration::zero()),
+                         .retry_after = outgoing.retry_after,
+                         .reason = outgoing.reason,
+                         .cookie = cookie};
+  const auto header = outgoing.codec->encode_reply_header(stamp, buffer);
+  if (!header) {  // this format has no such note: a plain reply that is too large for its asker
+    if (outgoing.kind == ReplyKind::verify) stats_.dropped.add(DropReason::amplification);
+    return std::nullopt;
+  }
+  HOLLER_CHECK(*header + payload.size() <= buffer.size());
+  if (!payload.empty()) std::memcpy(buffer.data() + *header, payload.data(), payload.size());
+  const std::size_t bytes = *header + payload.size();
+  if (entry != nullptr) entry->wire_sent += wire_bytes(outgoing.to, bytes);
+  switch (outgoing.kind) {
+    case ReplyKind::reply: stats_.answered += outgoing.repeat ? 0 : 1; break;
+    case ReplyKind::working: ++stats_.working; break;
+    case ReplyKind::busy: ++stats_.busy; break;
+    default: break;
+  }
+  return ResponseTransmit{.to = outgoing.to,
+                          .from = outgoing.from,
+                          .channel = outgoing.channel,
+                          .interface = outgoing.interface,
+                          .bytes = bytes,
+                          .kind = outgoing.kind,
+                          .repeat = outgoing.repeat};
+}
+
+bool Responder::Engine::within_amplification(const Outgoing& outgoing, const CachedReply* entry,
+                                             std::size_t wire) const noexcept {
+  if (options_.amplification_max == 0 || outgoing.to.address.is_loopback()) return true;
+  if (entry == nullptr) return wire <= outgoing.wire_received * options_.amplification_max;
+  return entry->verified || entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
+}
+
+KeyedHash::Digest Responder::Engine::cookie_for(Timestamp now, const Endpoint& peer,
+                                                std::int64_t epochs_ago) const {
+  // The address alone, without the port: a NAT may change the port between two datagrams.
+  std::array<std::byte, 24> message{};
+  ByteWriter writer{message};
+  writer.write_bytes(std::as_bytes(std::span{peer.address.bytes()}));
+  writer.write(static_cast<std::uint64_t>(now.time_since_epoch() / kCookieEpoch - epochs_ago));
+  return cookie_hash_(message);
+}
+
+bool Responder::Engine::cookie_valid(Timestamp now, const Endpoint& peer, Bytes cookie) const {
+  if (cookie.empty()) return false;
+  return same_secret(cookie, cookie_for(now, peer, 0)) || same_secret(cookie, cookie_for(now, peer, 1));
+}
+
+Job* Responder::Engine::find_job(JobHandle handle) noexcept {
+  return const_cast<Job*>(std::as_const(*this).find_job(handle));
+}
+
+const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
+  if (handle.slot >= jobs_.size()) return nullptr;
+  const Job& job = jobs_[handle.slot];
+  return job.state == Job::State::open && job.generation == handle.generation ? &job : nullptr;
+}
+
+void Responder::Engine::close_job(std::uint32_t slot) {
+  held_.remove(slot);
+  const std::uint32_t generation = jobs_[slot].generation + 1;
+  jobs_[slot] = {};
+  jobs_[slot].generation = generation;
+  free_.push_back(slot);
+}
+
+Responder::Engine::Outgoing Responder::Engine::answer_of(const Job& job, ReplyKind kind) const {
+  return {.kind = kind,
+          .identified = job.identified,
+          .attempt = job.attempt,
+          .codec = job.codec,
+          .key = job.key,
+          .id = job.id,
+          .to = job.from,
+          .from = job.to,
+          .channel = job.channel,
+          .interface = job.interface,
+          .received = job.received,
+          .wire_received = job.wire_received};
+}
+
+std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept {
+  const Job* job = find_job(handle);
+  if (job == nullptr) return 0;
+  const std::size_t header = job->codec->traits().reply_header_bytes;
+  return options_.datagram_bytes_max - std::min(options_.datagram_bytes_max, header);
+}
+
+Responder::Responder(std::initializer_list<const Codec*> codecs, RandomSource& random,
+                     const ResponderOptions& options)
+    : engine_{std::make_unique<Engine>(codecs, random, options)} {}
+Responder::Responder(Responder&&) noexcept = default;
+Responder& Responder::operator=(Responder&&) noexcept = default;
+Responder::~Responder() = default;
+
+ReceiptResult Responder::handle_datagram(Timestamp now, const Incoming& incoming) {
+  return engine_->handle_datagram(now, incoming);
+}
+void Responder::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
+Timestamp Responder::next_timeout() const noexcept { return engine_->next_timeout(); }
+std::optional<IncomingRequest> Responder::poll_request() { return engine_->poll_request(); }
+bool Responder::reply(Timestamp now, JobHandle job, Bytes payload, Timestamp not_before) {
+  return engine_->reply(now, job, payload, not_before);
+}
+bool Responder::refuse(Timestamp now, JobHandle job, std::uint16_t reason) {
+  return engine_->refuse(now, job, reason);
+}
+bool Responder::postpone(Timestamp now, JobHandle job, Duration retry_after) {
+  return engine_->postpone(now, job, retry_after);
+}
+bool Responder::ignore(Timestamp now, JobHandle job) { return engine_->ignore(now, job); }
+std::optional<ResponseTransmit> Responder::poll_transmit(Timestamp now, MutableBytes buffer) {
+  return engine_->poll_transmit(now, buffer);
+}
+std::size_t Responder::reply_bytes_max(JobHandle job) const noexcept { return engine_->reply_bytes_max(job); }
+std::size_t Responder::jobs() const noexcept { return engine_->jobs(); }
+std::size_t Responder::remembered_requests() const noexcept { return engine_->remembered_requests(); }
+std::size_t Responder::remembered_bytes() const noexcept { return engine_->remembered_bytes(); }
+const ResponderStats& Responder::stats() const noexcept { return engine_->stats(); }
+
+}  // namespace holler

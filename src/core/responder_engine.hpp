@@ -1,0 +1,132 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "holler/responder.hpp"
+
+#include "base/keyed_hash.hpp"
+#include "core/reply_cache.hpp"
+#include "core/timer_queue.hpp"
+
+namespace holler {
+
+/// A request that has been handed out.
+struct Job {
+  enum class State : std::uint8_t {
+    free,
+    open,  // the handler has it
+    held,  // answered, and held back until its timer
+  };
+  State state = State::free;
+  bool identified = false;
+  std::uint8_t attempt = 0;  // of the copy that arrived last: the one that an answer answers
+  std::uint32_t generation = 0;
+  const Codec* codec = nullptr;
+  RequestKey key;
+  std::uint64_t id = 0;
+  Endpoint from;
+  Endpoint to;
+  std::uint32_t channel = 0;
+  std::uint32_t interface = 0;
+  Timestamp received;               // the copy that arrived last
+  std::uint64_t wire_received = 0;  // for jobs without a cache entry
+  ByteVector payload;               // of a held reply without a cache entry
+};
+
+class Responder::Engine {
+ public:
+  Engine(std::initializer_list<const Codec*> codecs, RandomSource& random, const ResponderOptions& options);
+
+  // responder_receive.cpp
+  ReceiptResult handle_datagram(Timestamp now, const Incoming& incoming);
+
+  // responder.cpp
+  void handle_timeout(Timestamp now);
+  Timestamp next_timeout() const noexcept { return std::min(held_.next(), cache_.next_timeout()); }
+  std::optional<IncomingRequest> poll_request() { return std::exchange(pending_, std::nullopt); }
+  bool reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before);
+  bool refuse(Timestamp now, JobHandle handle, std::uint16_t reason);
+  bool postpone(Timestamp now, JobHandle handle, Duration retry_after);
+  bool ignore(Timestamp now, JobHandle handle);
+  std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
+  std::size_t reply_bytes_max(JobHandle handle) const noexcept;
+
+  std::size_t jobs() const noexcept { return jobs_.size() - free_.size(); }
+  std::size_t remembered_requests() const noexcept { return cache_.requests(); }
+  std::size_t remembered_bytes() const noexcept { return cache_.payload_bytes(); }
+  const ResponderStats& stats() const noexcept { return stats_; }
+
+ private:
+  /// A datagram that waits to be sent. The payload of an identified reply stays in the cache until then.
+  struct Outgoing {
+    ReplyKind kind = ReplyKind::reply;
+    bool repeat = false;
+    bool identified = false;
+    std::uint8_t attempt = 0;
+    std::uint16_t reason = 0;
+    const Codec* codec = nullptr;
+    RequestKey key;
+    std::uint64_t id = 0;
+    Endpoint to;
+    Endpoint from;
+    std::uint32_t channel = 0;
+    std::uint32_t interface = 0;
+    Timestamp received;
+    Duration retry_after{};
+    std::uint64_t wire_received = 0;
+    ByteVector payload;
+  };
+
+  // what arrives
+  struct Decoded {
+    const Codec* codec = nullptr;
+    RequestView view;
+  };
+  Decoded decode(Bytes datagram) const;
+  ReceiptResult drop(DropReason reason);
+  ReceiptResult receive_identified(Timestamp now, const Incoming& incoming, const Decoded& decoded);
+  ReceiptResult receive_repeat(Timestamp now, const Incoming& incoming, const Decoded& decoded,
+                               CachedReply& entry);
+  ReceiptResult decline_busy(Timestamp now, const Incoming& incoming, const Decoded& decoded);
+  std::uint32_t open_job(Timestamp now, const Incoming& incoming, const Decoded& decoded);
+  void offer(std::uint32_t job, const Incoming& incoming, const Decoded& decoded);
+  void queue_note(Timestamp now, const Incoming& incoming, const Decoded& decoded, ReplyKind kind,
+                  Duration retry_after, std::uint16_t reason = 0);
+  Outgoing answer_to(Timestamp now, const Incoming& incoming, const Decoded& decoded, ReplyKind kind) const;
+
+  // what leaves
+  Job* find_job(JobHandle handle) noexcept;
+  const Job* find_job(JobHandle handle) const noexcept;
+  void release(std::uint32_t job, Bytes payload);
+  void close_job(std::uint32_t job);
+  Outgoing answer_of(const Job& job, ReplyKind kind) const;
+  std::optional<ResponseTransmit> encode(Timestamp now, Outgoing& outgoing, MutableBytes buffer);
+  bool within_amplification(const Outgoing& outgoing, const CachedReply* entry,
+                            std::size_t wire) const noexcept;
+
+  // address verification
+  KeyedHash::Digest cookie_for(Timestamp now, const Endpoint& peer, std::int64_t epochs_ago) const;
+  bool cookie_valid(Timestamp now, const Endpoint& peer, Bytes cookie) const;
+
+  std::vector<const Codec*> codecs_;
+  ResponderOptions options_;
+  KeyedHash cookie_hash_;
+  ReplyCache cache_;
+  std::vector<Job> jobs_;
+  std::vector<std::uint32_t> free_;
+  TimerQueue held_;
+  std::optional<IncomingRequest> pending_;
+  std::deque<Outgoing> outgoing_;
+  ResponderStats stats_;
+};
+
+/// What a datagram costs on the wire, for the amplification limit.
+[[nodiscard]] constexpr std::size_t wire_bytes(const Endpoint& peer, std::size_t payload_bytes) noexcept {
+  return payload_bytes + (peer.address.is_v6() ? 48 : 28);  // IP header 40 or 20, UDP header 8
+}
+
+}  // namespace holler
