@@ -18,13 +18,13 @@ class DnsCodec final : public Codec {
  public:
   [[nodiscard]] const CodecTraits& traits() const noexcept override { return traits_; }
 
-  [[nodiscard]] std::size_t encode_request(const RequestStamp& stamp, Bytes payload,
-                                           MutableBytes out) const override {
+  [[nodiscard]] std::optional<std::size_t> encode_request(const RequestStamp& stamp, Bytes payload,
+                                                          MutableBytes out) const override {
     const std::optional<dns::Message> query = dns::decode_message(payload);
-    if (!query || query->response) return 0;
+    if (!query || query->response) return std::nullopt;
     ByteWriter writer{out};
     writer.write(static_cast<std::uint16_t>(stamp.id)).write_bytes(payload.subspan(sizeof(std::uint16_t)));
-    return writer.ok() ? writer.size() : 0;
+    return writer.ok() ? std::optional{writer.size()} : std::nullopt;
   }
 
   [[nodiscard]] ReplyView decode_reply(Bytes datagram) const override {

@@ -100,16 +100,16 @@ std::expected<Name, NameProblem> Name::parse(std::string_view text) {
 
 std::optional<Name> Name::from_wire(Bytes wire) {
   if (wire.size() > kNameBytesMax) return std::nullopt;
-  std::size_t offset = 0;
-  while (offset < wire.size()) {
+  for (std::size_t offset = 0; offset < wire.size();) {
     const auto length = std::to_integer<std::size_t>(wire[offset]);
     if (length > kLabelBytesMax) return std::nullopt;
     offset += 1 + length;
-    if (length == 0) break;
+    if (length == 0) {
+      if (offset != wire.size()) return std::nullopt;
+      return Name{std::string{text_of(wire)}};
+    }
   }
-  // The loop also ends behind a last label that has no zero after it, or is cut off.
-  if (offset != wire.size() || wire.empty() || wire.back() != std::byte{0}) return std::nullopt;
-  return Name{std::string{text_of(wire)}};
+  return std::nullopt;
 }
 
 Name Name::reverse_of(const Address& address) {
