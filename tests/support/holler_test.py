@@ -74,6 +74,7 @@ class LineReader:
 
     def __init__(self, stream):
         self.lines = []
+        self._stream = stream
         self._queue = queue.Queue()
         self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
         self._thread.start()
@@ -99,11 +100,21 @@ class LineReader:
             if match:
                 return match
 
+    def next(self, patience=PATIENCE_SECONDS):
+        """The next line, whatever it says."""
+        return self.wait_for("", patience).string
+
     def rest(self):
         """All lines up to the end of the stream."""
         while (line := self._queue.get(timeout=PATIENCE_SECONDS)) is not None:
             self.lines.append(line)
         return self.lines
+
+    def close(self):
+        """After the program's end; a child of it that lives on keeps the stream."""
+        self._thread.join(timeout=1)
+        if not self._thread.is_alive():
+            self._stream.close()
 
 
 class Process:
@@ -153,6 +164,8 @@ class Process:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        self.out.close()
+        self.err.close()
 
 
 class Server(Process):

@@ -1,0 +1,74 @@
+"""The exchange engine in a loop of somebody else's making (examples/foreign_loop.cpp)."""
+import socket
+import threading
+import unittest
+
+import chapter
+
+
+class LossyLine:
+    """Carries datagrams between one client and a server, and loses the first three."""
+
+    def __init__(self, server_port):
+        self.server = ("127.0.0.1", server_port)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(0.1)
+        self.port = self.socket.getsockname()[1]
+        self.lost = 0
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.carry)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+        self.socket.close()
+
+    def carry(self):
+        client = None
+        while not self.done.is_set():
+            try:
+                data, source = self.socket.recvfrom(65535)
+            except socket.timeout:
+                continue
+            if source != self.server:
+                client = source
+            if self.lost < 3:
+                self.lost += 1
+            else:
+                self.socket.sendto(data, client if source == self.server else self.server)
+
+
+class ForeignLoop(unittest.TestCase):
+    def setUp(self):
+        self.server = self.enterContext(chapter.program("foreign_loop", "server", "127.0.0.1:0"))
+        self.port = int(self.server.match(r"listening at 127\.0\.0\.1:(\d+)")[1])
+
+    def test_every_question_gets_its_own_answer(self):
+        questions = [f"question {number}" for number in range(50)]
+        code, lines, errors = chapter.run("foreign_loop", "client", f"127.0.0.1:{self.port}", *questions)
+        self.assertEqual(code, 0, errors)
+        self.assertEqual(sorted(lines), sorted(question.upper() for question in questions))
+
+    def test_what_is_lost_is_asked_again(self):
+        with LossyLine(self.port) as line:
+            code, lines, errors = chapter.run("foreign_loop", "client", f"127.0.0.1:{line.port}", "one", "two")
+        self.assertEqual((code, sorted(lines)), (0, ["ONE", "TWO"]), errors)
+        self.assertRegex(errors, "answered, [3-9] transmissions")
+
+    def test_a_dead_port_refuses(self):
+        code, lines, errors = chapter.run("foreign_loop", "client", f"127.0.0.1:{chapter.free_port()}", "anyone?")
+        self.assertEqual((code, lines), (1, []))
+        self.assertIn("refused", errors)
+
+    def test_usage(self):
+        for bad in ([], ["server"], ["client", "127.0.0.1"], ["king", "127.0.0.1", "x"]):
+            self.assertEqual(chapter.run("foreign_loop", *bad)[0], 2)
+
+
+if __name__ == "__main__":
+    chapter.main()
