@@ -40,8 +40,8 @@ struct Request {
 /// A reply that is written later, by any thread. If it is destroyed unanswered, the asker is told "busy".
 class DeferredReply {
  public:
-  DeferredReply() = default;
-  DeferredReply(DeferredReply&&) noexcept = default;
+  DeferredReply() noexcept;
+  DeferredReply(DeferredReply&&) noexcept;
   DeferredReply& operator=(DeferredReply&& other) noexcept;
   ~DeferredReply();
 
