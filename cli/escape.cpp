@@ -63,21 +63,26 @@ bool is_unseen(std::uint32_t code) noexcept {
   return false;
 }
 
-void append_ascii(std::string& out, char character) {
+/// What stands for an ASCII character in a quoted text.
+std::string escaped_ascii(char character) {
   switch (character) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
+    case '"': return "\\\"";
+    case '\\': return "\\\\";
+    case '\n': return "\\n";
+    case '\r': return "\\r";
+    case '\t': return "\\t";
     default: break;
   }
   const auto code = static_cast<std::uint8_t>(character);
-  if (code < 0x20 || code == 0x7F) {
-    out += fmt::format("\\x{:02X}", code);
-  } else {
-    out += character;
-  }
+  return code < 0x20 || code == 0x7F ? fmt::format("\\x{:02X}", code) : std::string(1, character);
+}
+
+/// What stands for the first character of `text`, which takes `bytes` of it.
+std::string escaped(std::string_view text, const Character& character) {
+  if (character.bytes == 0) return fmt::format("\\x{:02X}", byte_at(text, 0));
+  if (character.bytes == 1) return escaped_ascii(text.front());
+  if (is_unseen(character.code)) return fmt::format("\\u{{{:X}}}", character.code);
+  return std::string{text.substr(0, character.bytes)};
 }
 
 }  // namespace
@@ -99,19 +104,26 @@ std::string quoted(std::string_view text, std::size_t bytes_max) {
     const Character character = first_character(rest);
     const std::size_t bytes = character.bytes == 0 ? 1 : character.bytes;
     if (shown + bytes > bytes_max) break;
-    if (character.bytes == 0) {
-      out += fmt::format("\\x{:02X}", byte_at(rest, 0));
-    } else if (bytes == 1) {
-      append_ascii(out, rest.front());
-    } else if (is_unseen(character.code)) {
-      out += fmt::format("\\u{{{:X}}}", character.code);
-    } else {
-      out += rest.substr(0, bytes);
-    }
+    out += escaped(rest, character);
     shown += bytes;
   }
   out += '"';
   if (shown < text.size()) out += fmt::format("… ({} bytes more)", text.size() - shown);
+  return out;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    const char first = text.front();
+    if (first == '\n' || first == '\t' || first == '"' || first == '\\') {
+      out += first;
+    } else {
+      out += escaped(text, character);
+    }
+    text.remove_prefix(character.bytes == 0 ? 1 : character.bytes);
+  }
   return out;
 }
 

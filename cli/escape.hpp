@@ -16,4 +16,8 @@ namespace holler::cli {
 /// @param bytes_max  of `text` are shown; what is left off is counted, as in `"The ti"… (40 bytes more)`
 [[nodiscard]] std::string quoted(std::string_view text, std::size_t bytes_max = 160);
 
+/// `text` for a terminal, whole and without quotes: lines stay lines, and all else that `quoted` would
+/// escape is escaped, but for quotes and backslashes.
+[[nodiscard]] std::string printable(std::string_view text);
+
 }  // namespace holler::cli

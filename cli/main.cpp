@@ -18,6 +18,7 @@ constexpr const char* kExamples = R"(Examples:
   holler ports domain 5432                     what is known of these ports
 
 'holler COMMAND --help' shows more examples, and every option.
+
 )";
 
 /// CLI11's way out: help and version are not errors, everything else is a usage error.
@@ -47,6 +48,7 @@ ExitCode run(int argc, char** argv) {
   app.get_formatter()->label("REQUIRED", "");
   app.footer(kExamples + exit_code_table());
   app.require_subcommand(0, 1);
+  add_ports(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -29,8 +29,8 @@ void put(msghdr& header, ControlRoom& room, int level, int type, const Payload& 
 
 }  // namespace
 
-Arrival read_arrival(msghdr& header) noexcept {
-  Arrival arrival;
+ArrivalNotes read_arrival(msghdr& header) noexcept {
+  ArrivalNotes arrival;
   for (cmsghdr* message = CMSG_FIRSTHDR(&header); message != nullptr;
        message = CMSG_NXTHDR(&header, message)) {
     if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {

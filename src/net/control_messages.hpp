@@ -20,7 +20,7 @@ struct alignas(cmsghdr) ControlRoom {
 };
 
 /// How a datagram arrived.
-struct Arrival {
+struct ArrivalNotes {
   std::optional<Address> to;  ///< destination in its IP header
   std::optional<Address>
       specific;  ///< IPv4: our address that it was meant for, also where `to` is a broadcast
@@ -30,7 +30,7 @@ struct Arrival {
 };
 
 /// @param header  as recvmsg(2) left it
-[[nodiscard]] Arrival read_arrival(msghdr& header) noexcept;
+[[nodiscard]] ArrivalNotes read_arrival(msghdr& header) noexcept;
 
 /// Makes `header` carry the address and interface to send from, in `room`; nothing where both are left to
 /// the kernel. An IPv4 source goes as IP_PKTINFO, also on a dual-stack socket (seen on Linux 6.18).

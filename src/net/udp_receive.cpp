@@ -12,14 +12,14 @@ namespace {
 /// How often a call is made again because an old ICMP error came in its way. Each attempt clears one.
 constexpr int kAttemptsMax = 16;
 
-Cast cast_of(const Arrival& arrival, const Address& to) noexcept {
+Cast cast_of(const ArrivalNotes& arrival, const Address& to) noexcept {
   if (to.is_multicast()) return Cast::multicast;
   if (to.is_limited_broadcast()) return Cast::broadcast;
   // The kernel names another address of ours only where the destination is not itself ours (ip(7)).
   return arrival.specific && *arrival.specific != to ? Cast::broadcast : Cast::unicast;
 }
 
-Address reply_address(const Arrival& arrival, const Address& to, Cast cast) noexcept {
+Address reply_address(const ArrivalNotes& arrival, const Address& to, Cast cast) noexcept {
   if (cast == Cast::unicast) return to;
   if (arrival.specific) return *arrival.specific;
   return to.is_v6() ? Address::any_v6() : Address::any_v4();
@@ -34,7 +34,7 @@ Duration waited_until(const timespec& now, const std::optional<timespec>& stamp)
   return std::max(waited, Duration::zero());
 }
 
-ReceivedDatagram datagram_in(msghdr& header, const Arrival& arrival, const Endpoint& local,
+ReceivedDatagram datagram_in(msghdr& header, const ArrivalNotes& arrival, const Endpoint& local,
                              Bytes bytes) noexcept {
   ReceivedDatagram datagram;
   datagram.from = endpoint_from(static_cast<const sockaddr*>(header.msg_name));
@@ -68,7 +68,7 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch) {
   for (int i = 0; i < count; ++i) {
     const auto index = static_cast<std::size_t>(i);
     msghdr& header = slab.headers[index].msg_hdr;
-    const Arrival arrival = read_arrival(header);
+    const ArrivalNotes arrival = read_arrival(header);
     if (arrival.kernel_drops) state_->count_drops(*arrival.kernel_drops);
     slab.datagrams.push_back(datagram_in(header, arrival, state_->local, slab.bytes_of_message(index)));
     slab.datagrams.back().waited = waited_until(now, arrival.stamp);

@@ -1,0 +1,106 @@
+#include "cli/journal.hpp"
+
+#include <fmt/core.h>
+#include <string>
+#include <system_error>
+
+#include "cli/output.hpp"
+#include "cli/text.hpp"
+
+namespace holler::cli {
+namespace {
+
+std::string_view words_for(ReplyKind kind) noexcept {
+  switch (kind) {
+    case ReplyKind::reply: return "the reply";
+    case ReplyKind::working: return "it is working on it";
+    case ReplyKind::busy: return "it is busy";
+    case ReplyKind::refused: return "it will not do this";
+    case ReplyKind::verify: return "it wants proof of our address";
+    case ReplyKind::dropped: break;
+  }
+  return "";
+}
+
+std::string detail_of(const TraceEvent& event) {
+  switch (event.kind) {
+    case TraceEvent::Kind::sent: {
+      std::string text = event.attempt == 0 ? "" : fmt::format("attempt {}", event.attempt);
+      if (event.wait > Duration::zero()) text += fmt::format(", wait up to {}", shown(event.wait));
+      return text;
+    }
+    case TraceEvent::Kind::received: return std::string{event.reply_kind ? words_for(*event.reply_kind) : ""};
+    case TraceEvent::Kind::dropped:
+      if (!event.drop) return "";
+      return fmt::format("{}: {}", name_of(*event.drop), describe(*event.drop));
+    case TraceEvent::Kind::icmp: return std::generic_category().message(event.system_errno);
+  }
+  return "";
+}
+
+struct Look {
+  std::string_view word;
+  std::string_view colour;
+};
+
+Look look_of(TraceEvent::Kind kind, const Palette& colours) noexcept {
+  switch (kind) {
+    case TraceEvent::Kind::sent: return {"sent", ""};
+    case TraceEvent::Kind::received: return {"received", colours.good};
+    case TraceEvent::Kind::dropped: return {"dropped", colours.note};
+    case TraceEvent::Kind::icmp: return {"icmp", colours.bad};
+  }
+  return {};
+}
+
+}  // namespace
+
+Journal::Journal(Telling telling, bool wants_colour) noexcept
+    : telling_{telling}, wants_colour_{wants_colour} {}
+
+void Journal::begin(Timestamp now) {
+  if (!origin_) origin_ = now;
+  attempts_ = 0;
+  peer_.reset();
+  local_.reset();
+  dropped_ = {};
+  heard_working_ = false;
+  heard_busy_ = false;
+}
+
+void Journal::note(const TraceEvent& event) {
+  if (event.kind == TraceEvent::Kind::sent) {
+    ++attempts_;
+    peer_ = event.peer;
+    local_ = event.local;
+  }
+  if (event.kind == TraceEvent::Kind::dropped && event.drop) dropped_.add(*event.drop);
+  if (event.reply_kind == ReplyKind::working) heard_working_ = true;
+  if (event.reply_kind == ReplyKind::busy) heard_busy_ = true;
+
+  if (telling_ == Telling::everything) print(event);
+  if (telling_ == Telling::repeats && event.kind == TraceEvent::Kind::sent && event.attempt > 1) {
+    const Palette colours = palette(wants_colour_);
+    standard_error().write(fmt::format("{}nothing heard from {} yet, asking again: {}{}\n", colours.dim,
+                                       event.peer.to_string(), detail_of(event), colours.end));
+  }
+}
+
+void Journal::print(const TraceEvent& event) {
+  const Palette colours = palette(wants_colour_);
+  std::string text;
+  if (!printed_heading_) {
+    printed_heading_ = true;
+    text = fmt::format("{}{:>10}  {:<8}  {:<23}  {:>5}  {}{}\n", colours.dim, "MS", "EVENT", "PEER", "BYTES",
+                       "DETAIL", colours.end);
+  }
+  const double milliseconds =
+      std::chrono::duration<double, std::milli>(event.when - origin_.value_or(event.when)).count();
+  const Look look = look_of(event.kind, colours);
+  text += fmt::format("{:>10.3f}  {}{:<8}{}  {:<23}  {:>5}  {}\n", milliseconds, look.colour, look.word,
+                      look.colour.empty() ? "" : colours.end, event.peer.to_string(), event.bytes,
+                      detail_of(event));
+  standard_error().write(text);
+}
+
+}  // namespace holler::cli

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "holler/drop_reason.hpp"
+#include "holler/time.hpp"
+
+#include "cli/json.hpp"
+
+namespace holler::cli {
+
+/// What `ask --count` says at the end, as ping does.
+class RoundTrips {
+ public:
+  /// @param rtt  of the transmission that was answered, where it is known
+  void add(bool answered, std::uint32_t attempts, std::optional<Duration> rtt, const DropCounts& dropped);
+
+  [[nodiscard]] std::string to_text(const std::string& peer, Duration elapsed) const;
+  [[nodiscard]] Json to_json(Duration elapsed) const;
+
+ private:
+  [[nodiscard]] double loss_percent() const noexcept;
+  [[nodiscard]] Duration mean() const noexcept;
+  [[nodiscard]] Duration deviation() const noexcept;
+  [[nodiscard]] std::uint64_t repeats() const noexcept {
+    return datagrams_ < asked_ ? 0 : datagrams_ - asked_;
+  }
+
+  std::uint64_t asked_ = 0;
+  std::uint64_t answered_ = 0;
+  std::uint64_t datagrams_ = 0;
+  std::uint64_t timed_ = 0;
+  Duration shortest_ = Duration::max();
+  Duration longest_ = Duration::zero();
+  double mean_ns_ = 0;
+  double squares_ns_ = 0;  ///< sum of squared differences from the mean, as Welford keeps it
+  DropCounts dropped_;
+};
+
+}  // namespace holler::cli

@@ -1,0 +1,86 @@
+#include "net/poller.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace holler {
+namespace {
+
+Error out_of_descriptors(const char* attempted) {
+  return {.code = ErrorCode::out_of_resources,
+          .system_errno = errno,
+          .attempted = attempted,
+          .endpoint = {},
+          .advice = "raise the limit on open files (ulimit -n)",
+          .payload_bytes_max = {}};
+}
+
+}  // namespace
+
+Result<WakeEvent> WakeEvent::create() {
+  Descriptor fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!fd) return failure(out_of_descriptors("make an event descriptor"));
+  return WakeEvent{std::move(fd)};
+}
+
+void WakeEvent::notify() const noexcept {
+  const std::uint64_t one = 1;
+  // It can only fail where 2^64 notifications are pending, and then one is.
+  [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof one);
+}
+
+void WakeEvent::drain() const noexcept {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto got = ::read(fd_.get(), &count, sizeof count);
+}
+
+Result<Poller> Poller::create() {
+  Descriptor fd{::epoll_create1(EPOLL_CLOEXEC)};
+  if (!fd) return failure(out_of_descriptors("make an epoll descriptor"));
+  return Poller{std::move(fd)};
+}
+
+Result<void> Poller::add(int descriptor, std::uint64_t token) {
+  epoll_event event{};
+  event.events = EPOLLIN;  // errors are always reported
+  event.data.u64 = token;
+  if (::epoll_ctl(fd_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) {
+    return failure(out_of_descriptors("watch a descriptor"));
+  }
+  return {};
+}
+
+void Poller::want_write(int descriptor, std::uint64_t token, bool wanted) noexcept {
+  epoll_event event{};
+  event.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  event.data.u64 = token;
+  ::epoll_ctl(fd_.get(), EPOLL_CTL_MOD, descriptor, &event);
+}
+
+void Poller::remove(int descriptor) noexcept { ::epoll_ctl(fd_.get(), EPOLL_CTL_DEL, descriptor, nullptr); }
+
+Result<std::span<const std::uint64_t>> Poller::wait(Duration timeout) {
+  std::array<epoll_event, 64> events{};
+  const Duration left = std::max(timeout, Duration::zero());
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
+  const timespec limit{.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
+  const timespec* until = timeout == kForever ? nullptr : &limit;
+  const int count = ::epoll_pwait2(fd_.get(), events.data(), static_cast<int>(events.size()), until, nullptr);
+  ready_.clear();
+  if (count < 0 && errno != EINTR) {
+    return failure({.code = ErrorCode::system,
+                    .system_errno = errno,
+                    .attempted = "wait for datagrams",
+                    .endpoint = {},
+                    .advice = {},
+                    .payload_bytes_max = {}});
+  }
+  for (int i = 0; i < count; ++i) ready_.push_back(events[static_cast<std::size_t>(i)].data.u64);
+  return std::span<const std::uint64_t>{ready_};
+}
+
+}  // namespace holler
