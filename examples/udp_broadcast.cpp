@@ -4,8 +4,8 @@
 
 #include "holler/udp_socket.hpp"
 
-#include "program.hpp"
-#include "python_text.hpp"
+#include "examples/program.hpp"
+#include "examples/python_text.hpp"
 
 using namespace chapter;
 

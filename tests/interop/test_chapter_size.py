@@ -34,7 +34,7 @@ class BigSender(unittest.TestCase):
             fake.write_text("#include_next <netinet/in.h>\n#undef IP_MTU\n")
             result = pathlib.Path(folder, "big_sender.s")
             subprocess.run([os.environ.get("HOLLER_CXX", "c++"), "-std=c++23", "-S", "-o", result,
-                            "-I", fake.parents[1], "-I", chapter.SOURCE / "include",
+                            "-I", fake.parents[1], "-I", chapter.SOURCE / "include", "-I", chapter.SOURCE,
                             chapter.SOURCE / "examples/big_sender.cpp"], check=True)
             self.assertIn("unsupported", result.read_text())
             self.assertNotIn("Alas", result.read_text())
