@@ -36,7 +36,8 @@ ArrivalNotes read_arrival(msghdr& header) noexcept {
     if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {
       const auto info = payload_of<in_pktinfo>(message);
       arrival.to = address_from(info.ipi_addr);
-      arrival.specific = address_from(info.ipi_spec_dst);
+      // Without an interface the kernel has not looked: the datagram was queued before the option was set.
+      if (info.ipi_ifindex != 0) arrival.specific = address_from(info.ipi_spec_dst);
       arrival.interface = static_cast<std::uint32_t>(info.ipi_ifindex);
     } else if (message->cmsg_level == IPPROTO_IPV6 && message->cmsg_type == IPV6_PKTINFO) {
       const auto info = payload_of<in6_pktinfo>(message);

@@ -68,6 +68,7 @@ Result<std::uint16_t> port_named(std::string_view text) {
     if (parsed.ec == std::errc{}) return port;
     return failure(bad_port(text, "ports are numbers from 0 to 65535"));
   }
+  if (text.find('\0') != std::string_view::npos) return failure(bad_port(text, "it holds a zero byte"));
   // Some services' names begin with a digit, so whatever is not a number is looked up (RFC 6335 §5.1).
   const std::string name{text};
   if (const auto port = port_in_services(name, "udp")) return *port;

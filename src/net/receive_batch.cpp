@@ -6,6 +6,7 @@ namespace holler {
 
 ReceiveBatch::Slab::Slab(std::size_t messages_max, std::size_t message_bytes_max)
     : place_bytes{message_bytes_max},
+      written{messages_max},
       bytes{std::make_unique_for_overwrite<std::byte[]>(messages_max * message_bytes_max)},
       names(messages_max),
       controls(messages_max),
@@ -23,12 +24,13 @@ ReceiveBatch::Slab::Slab(std::size_t messages_max, std::size_t message_bytes_max
 }
 
 void ReceiveBatch::Slab::prepare() noexcept {
-  for (auto& [header, size] : headers) {
+  for (auto& [header, size] : std::span{headers}.first(written)) {
     header.msg_namelen = SocketName::room();
     header.msg_controllen = sizeof(ControlRoom);
     header.msg_flags = 0;
     size = 0;
   }
+  written = 0;
 }
 
 ReceiveBatch::ReceiveBatch(std::size_t datagrams_max, std::size_t datagram_bytes_max)

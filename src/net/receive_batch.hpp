@@ -18,13 +18,14 @@ namespace holler {
 struct ReceiveBatch::Slab {
   Slab(std::size_t messages_max, std::size_t message_bytes_max);
 
-  /// Makes every message's header ready for the kernel again.
+  /// Makes the headers that the kernel has written to ready for it again.
   void prepare() noexcept;
   [[nodiscard]] Bytes bytes_of_message(std::size_t index) const noexcept {
     return {bytes.get() + index * place_bytes, std::min<std::size_t>(headers[index].msg_len, place_bytes)};
   }
 
   std::size_t place_bytes;
+  std::size_t written;                 ///< headers that the kernel may have written to
   std::unique_ptr<std::byte[]> bytes;  ///< not set to zero, so that places never used cost no memory
   std::vector<SocketName> names;
   std::vector<ControlRoom> controls;

@@ -18,15 +18,16 @@ struct FreeList {
 };
 
 Error name_failure(std::string_view host, int code) {
+  const int system_errno = errno;
   Error error{.attempted = format("resolve \"{}\"", host), .endpoint = {}, .advice = ::gai_strerror(code)};
   switch (code) {
     case EAI_NONAME:
-    case EAI_NODATA: error.code = ErrorCode::name_unknown; break;
+    case EAI_NODATA:
     case EAI_ADDRFAMILY: error.code = ErrorCode::name_unknown; break;
     case EAI_MEMORY: error.code = ErrorCode::out_of_resources; break;
     case EAI_FAMILY: error.code = ErrorCode::unsupported; break;
     case EAI_SYSTEM:
-      error.system_errno = errno;
+      error.system_errno = system_errno;
       error.advice = "";
       break;
     default: error.code = ErrorCode::name_unavailable; break;

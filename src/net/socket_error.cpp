@@ -1,11 +1,15 @@
 #include "net/socket_error.hpp"
 
 #include <cerrno>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "holler/format.hpp"
 #include "holler/ports.hpp"
 
+#include "net/descriptor.hpp"
 #include "net/port_holder.hpp"
+#include "net/sockaddr.hpp"
 
 namespace holler {
 namespace {
@@ -51,6 +55,14 @@ Error plain(int system_errno, const char* attempted) {
     default: break;
   }
   return error;
+}
+
+/// Whether no interface has that address: the one thing that bind(2) asks of an address.
+bool is_foreign(const Address& address) {
+  const int family = address.is_v6() ? AF_INET6 : AF_INET;
+  const SocketName name{{address, 0}, family};
+  const Descriptor probe{::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP)};
+  return probe && ::bind(probe.get(), name.get(), name.size()) != 0 && errno == EADDRNOTAVAIL;
 }
 
 std::string in_use_advice(const Endpoint& local) {
@@ -132,13 +144,15 @@ Error send_failure(int system_errno, const Endpoint& peer, const OutgoingDatagra
       break;
     case EINVAL:
       if (peer.address.is_link_local() && peer.address.scope() == 0) error.advice = kScopeAdvice;
-      if (datagram.from && !datagram.from->is_wildcard()) {
-        error.code = ErrorCode::address_not_local;
-        error.advice = format("it was to leave from {}; `ip address` lists the addresses of this machine",
-                              datagram.from->to_string());
-      }
       break;
     default: break;
+  }
+  // Seen on Linux 6.18: for a source that is not ours IPv4 says ENETUNREACH and IPv6 EINVAL.
+  if ((system_errno == EINVAL || system_errno == ENETUNREACH) && datagram.from &&
+      is_foreign(*datagram.from)) {
+    error.code = ErrorCode::address_not_local;
+    error.advice = format("it was to leave from {}; `ip address` lists the addresses of this machine",
+                          datagram.from->to_string());
   }
   return error;
 }

@@ -57,6 +57,9 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch) {
   for (int attempt = 0; count < 0 && attempt < kAttemptsMax; ++attempt) {
     const auto places = static_cast<unsigned>(slab.headers.size());
     count = ::recvmmsg(state_->descriptor.get(), slab.headers.data(), places, MSG_DONTWAIT, nullptr);
+    // The one it failed at counts as well.
+    slab.written =
+        std::min<std::size_t>(slab.headers.size(), static_cast<std::size_t>(std::max(count, 0)) + 1);
     if (count >= 0 || errno == EINTR || may_be_stale(errno)) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
     Error error = socket_failure(errno);

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include "holler/format.hpp"
+
 #include "net/error_queue.hpp"
 #include "net/sockaddr.hpp"
 #include "net/socket_error.hpp"
@@ -125,11 +127,17 @@ void UdpSocket::State::refresh_local() noexcept { local = name_of_socket(descrip
 
 Result<void> UdpSocket::State::dissolve() {
   const std::uint16_t port = local.port;
+  const int interface = get_option(descriptor.get(), SOL_SOCKET, SO_BINDTOIFINDEX).value_or(0);
   sockaddr nobody{};
   nobody.sa_family = AF_UNSPEC;
   if (::connect(descriptor.get(), &nobody, sizeof nobody) != 0) return failure(socket_failure(errno));
   peer.reset();
   refresh_local();
+  // The interface goes with the association, too (seen on Linux 6.18), and with it a protection.
+  if (interface != 0) {
+    const int failed = set_option(descriptor.get(), SOL_SOCKET, SO_BINDTOIFINDEX, interface);
+    if (failed != 0) return failure(interface_failure(failed, format("number {}", interface)));
+  }
   if (local.port == port) return {};
   // A port that the kernel chose goes with the association (seen on Linux 6.18; __udp_disconnect keeps
   // only what was bound by number). Bound by number from here on, it stays.
@@ -148,7 +156,10 @@ Result<void> UdpSocket::State::connect(const Endpoint& to) {
                     .advice = "port 0 only means \"choose one\", when binding"});
   }
   if ((to.address.is_v6() && family == AF_INET) || (to.address.is_v4() && v6_only)) {
-    return failure(connect_failure(EAFNOSUPPORT, to));
+    return failure({.code = ErrorCode::invalid_argument,
+                    .attempted = "connect to",
+                    .endpoint = to,
+                    .advice = format("this socket is bound to {}, of the other family", local.to_string())});
   }
   if (peer) {
     if (auto dissolved = dissolve(); !dissolved) return dissolved;
