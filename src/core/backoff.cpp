@@ -21,7 +21,8 @@ Duration Backoff::interval(std::uint32_t doublings, RandomSource& random) const 
   const Duration wait = nominal(doublings);
   const Duration spread = part_of(wait, jitter);
   if (wait <= cap - spread) return random.between(wait, wait + spread);
-  return random.between(std::min(wait, cap - spread), cap);
+  // Half of a wait is the least that is left of it, however large the jitter.
+  return random.between(std::min(wait, std::max(cap - spread, wait / 2)), cap);
 }
 
 }  // namespace holler

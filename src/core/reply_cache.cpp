@@ -24,7 +24,7 @@ ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key,
     conversation = &conversations_[known->second];
     if (key.number < conversation->base) return {Finding::done, nullptr};
     advance(*conversation, done_below);
-    if (key.number < conversation->base + conversation->entries.size()) {
+    if (key.number - conversation->base < conversation->entries.size()) {
       CachedReply& entry = at(*conversation, key.number);
       if (entry.state != CachedReply::State::absent) {
         if (entry.id != id) return {Finding::wrong_id, nullptr};
@@ -56,7 +56,7 @@ CachedReply* ReplyCache::find(const RequestKey& key) {
   const auto known = index_.find(key.conversation);
   if (known == index_.end()) return nullptr;
   Conversation& conversation = conversations_[known->second];
-  if (key.number < conversation.base || key.number >= conversation.base + conversation.entries.size()) {
+  if (key.number < conversation.base || key.number - conversation.base >= conversation.entries.size()) {
     return nullptr;
   }
   CachedReply& entry = at(conversation, key.number);

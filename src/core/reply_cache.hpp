@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "holler/bytes.hpp"
+#include "holler/endpoint.hpp"
 #include "holler/random.hpp"
 #include "holler/time.hpp"
 
@@ -23,10 +24,12 @@ struct CachedReply {
     ignored,  // ended without an answer
   };
   State state = State::absent;
-  bool verified = false;  // its asker has shown that the address is its own
+  bool verified = false;    // `asker` has shown that the address is its own
+  bool reply_sent = false;  // at least once
   std::uint16_t reason = 0;
   std::uint32_t job = 0;  // while at work
   std::uint64_t id = 0;
+  Address asker;                    // where the last copy came from; what follows is about this address
   std::uint64_t wire_received = 0;  // bytes of its copies, headers included
   std::uint64_t wire_sent = 0;      // bytes sent back for it, headers included
   ByteVector payload;

@@ -13,6 +13,9 @@ namespace {
 /// RFC 8085 §3.1.1: 1 s where nothing is known of the peer.
 constexpr Duration kFirstWait = std::chrono::seconds{1};
 
+/// Without a least wait, a `backoff_max` of 0 would send without a pause.
+constexpr Duration kBackoffLeast = std::chrono::milliseconds{1};
+
 }  // namespace
 
 Requester::Engine::Engine(const Codec& codec, RandomSource& random, const RequesterOptions& options)
@@ -46,7 +49,7 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& peer, Bytes 
   request.promiscuous = options.promiscuous;
   request.attempts_max = options.attempts_max != 0 ? options.attempts_max : traits_.schedule.attempts_max;
   request.first_wait = options.first_wait;
-  request.backoff_max = options.backoff_max;
+  request.backoff_max = std::max(options.backoff_max, kBackoffLeast);
   request.jitter = {options.jitter.part, std::max(options.jitter.whole, 1U)};
   request.started = now;
   request.deadline = later(now, options.deadline);

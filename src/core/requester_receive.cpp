@@ -10,7 +10,7 @@ namespace {
 /// longer than this says "working", and is not asked in a hurry.
 constexpr Duration kHoldCountedMax = std::chrono::seconds{1};
 
-/// No hint of a server keeps an asker quiet for longer than this.
+/// No hint of a server keeps an asker quiet for longer than this, and jitter.
 constexpr Duration kRestMax = std::chrono::minutes{1};
 
 /// Repeats at once that a peer can cause for one request, by "verify" or by a smaller path MTU.
@@ -182,9 +182,9 @@ void Requester::Engine::rest(Timestamp now, std::uint32_t slot, const ReplyView&
   leave(slot);
   RequestSlot& request = slots_[slot];
   request.doublings = 0;
-  const Duration least = std::max(view.retry_after, request.first_wait);
-  const Duration most = scaled(least / request.jitter.whole, request.jitter.part) + least;
-  const Duration wait = std::min(random_->between(least, most), kRestMax);
+  const Duration least = std::min(std::max(view.retry_after, request.first_wait), kRestMax);
+  const Duration spread = scaled(least / request.jitter.whole, request.jitter.part);
+  const Duration wait = random_->between(least, least + std::min(spread, kRestMax));
   timers_.set(slot, std::min(later(now, wait), request.deadline));
 }
 

@@ -140,7 +140,13 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
   HOLLER_CHECK(*header + payload.size() <= buffer.size());
   if (!payload.empty()) std::memcpy(buffer.data() + *header, payload.data(), payload.size());
   const std::size_t bytes = *header + payload.size();
-  if (entry != nullptr) entry->wire_sent += wire_bytes(outgoing.to, bytes);
+  if (entry != nullptr && entry->asker == outgoing.to.address) {
+    entry->wire_sent += wire_bytes(outgoing.to, bytes);
+  }
+  // What was held back until its address was verified has not been sent before.
+  if (outgoing.kind == ReplyKind::reply && entry != nullptr) {
+    outgoing.repeat = std::exchange(entry->reply_sent, true);
+  }
   switch (outgoing.kind) {
     case ReplyKind::reply: stats_.answered += outgoing.repeat ? 0 : 1; break;
     case ReplyKind::working: ++stats_.working; break;
@@ -159,7 +165,8 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
 bool Responder::Engine::within_amplification(const Outgoing& outgoing, const CachedReply* entry,
                                              std::size_t wire) const noexcept {
   if (options_.amplification_max == 0 || outgoing.to.address.is_loopback()) return true;
-  if (entry == nullptr) return wire <= outgoing.wire_received * options_.amplification_max;
+  if (entry == nullptr || entry->asker != outgoing.to.address)
+    return wire <= outgoing.wire_received * options_.amplification_max;
   return entry->verified || entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
 }
 

@@ -62,6 +62,12 @@ ReceiptResult Responder::Engine::receive_identified(Timestamp now, const Incomin
         return decline_busy(now, incoming, decoded);
       }
   }
+  if (entry->asker != incoming.from.address) {
+    // One asker that has shown its address, or has sent much, must not be able to spend that on another's.
+    entry->asker = incoming.from.address;
+    entry->verified = false;
+    entry->wire_received = entry->wire_sent = 0;
+  }
   entry->wire_received += wire_bytes(incoming.from, incoming.bytes.size());
   if (!entry->verified && cookie_valid(now, incoming.from, view.cookie)) {
     entry->verified = true;

@@ -3,9 +3,15 @@
 #include <algorithm>
 
 namespace holler {
+namespace {
+
+/// Far above the ceiling of a time-out, and far below what 4 · RTTVAR could overflow.
+constexpr Duration kLongest = std::chrono::hours{1};
+
+}  // namespace
 
 void RttEstimator::on_sample(Duration sample) noexcept {
-  sample = std::max(sample, Duration::zero());
+  sample = std::clamp(sample, Duration::zero(), kLongest);
   if (!smoothed_) {  // RFC 6298 §2.2
     smoothed_ = sample;
     variation_ = sample / 2;
@@ -18,8 +24,8 @@ void RttEstimator::on_sample(Duration sample) noexcept {
 }
 
 void RttEstimator::seed(Duration smoothed, Duration variation) noexcept {
-  smoothed_ = std::max(smoothed, Duration::zero());
-  variation_ = std::max(variation, Duration::zero());
+  smoothed_ = std::clamp(smoothed, Duration::zero(), kLongest);
+  variation_ = std::clamp(variation, Duration::zero(), kLongest);
 }
 
 std::optional<Duration> RttEstimator::unbounded_timeout() const noexcept {

@@ -18,6 +18,7 @@ struct Delivered {
   Endpoint from;
   Endpoint to;
   Bytes bytes;
+  Duration waited{};  ///< in the receive buffer of a host that was stopped
 };
 
 /// A datagram that came back: nobody listens where it went.

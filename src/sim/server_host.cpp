@@ -47,8 +47,11 @@ std::uint64_t ServerHost::runs_max() const {
 void ServerHost::handle_datagram(Timestamp now, const Delivered& datagram) {
   const auto channel =
       static_cast<std::uint32_t>(std::find(ports_.begin(), ports_.end(), datagram.at) - ports_.begin());
-  const ReceiptResult result = responder_.handle_datagram(
-      now, {.from = datagram.from, .to = datagram.to, .channel = channel, .bytes = datagram.bytes});
+  const ReceiptResult result = responder_.handle_datagram(now, {.from = datagram.from,
+                                                                .to = datagram.to,
+                                                                .channel = channel,
+                                                                .bytes = datagram.bytes,
+                                                                .waited = datagram.waited});
   if (world_.story().on()) {
     if (result.receipt == Receipt::dropped) {
       world_.story().record(now, Happening::dropped, datagram.from, datagram.to, datagram.bytes,

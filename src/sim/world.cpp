@@ -135,6 +135,7 @@ std::uint32_t World::new_packet(Port sender, const Endpoint& from, const Endpoin
   packet.from = from;
   packet.to = to;
   packet.sender = sender;
+  packet.arrived = kNever;
   packet.bytes.assign(datagram.begin(), datagram.end());
   return number;
 }
@@ -160,7 +161,7 @@ void World::wake(Host& host, Timestamp when) {
 }
 
 void World::arrive(std::uint32_t number) {
-  const Packet& packet = packets_[number];
+  Packet& packet = packets_[number];
   const auto found = directory_.find(packet.to);
   if (found == directory_.end()) return turn_away(number);
   PortEntry& entry = ports_[found->second];
@@ -168,6 +169,7 @@ void World::arrive(std::uint32_t number) {
   const bool fits = entry.waiting.size() < options_.receive_buffer_datagrams;
   story_.record(now_, fits ? Happening::queued : Happening::overflow, packet.from, packet.to, packet.bytes);
   if (fits) {
+    packet.arrived = now_;
     entry.waiting.push_back(number);
   } else {
     release(number);
@@ -193,8 +195,9 @@ void World::deliver(Port port, std::uint32_t number) {
   PortEntry& entry = ports_[port];
   story_.record(now_, Happening::delivered, packet.from, packet.to, packet.bytes);
   sight(Sighting::Stage::delivered, packet.from, packet.to, packet.bytes);
-  entry.host->handle_datagram(now_,
-                              {.at = port, .from = packet.from, .to = entry.local, .bytes = packet.bytes});
+  const Duration waited = packet.arrived == kNever ? Duration::zero() : now_ - packet.arrived;
+  entry.host->handle_datagram(
+      now_, {.at = port, .from = packet.from, .to = entry.local, .bytes = packet.bytes, .waited = waited});
   release(number);
   rearm(*entry.host);
 }

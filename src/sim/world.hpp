@@ -141,6 +141,7 @@ class World {
     Endpoint to;
     Port sender = kNoPort;
     ByteVector bytes;
+    Timestamp arrived = kNever;  // where it had to wait for its host
   };
   static constexpr Port kNoPort = 0xffffffffU;
 
