@@ -59,11 +59,14 @@ TEST_F(AmplificationCredit, AProofOfOneAddressDoesNotCountForAnother) {
 }
 
 TEST_F(AmplificationCredit, BytesFromOneAddressDoNotCountForAnother) {
-  for (int i = 0; i < 500; ++i) receive(kAttacker, request({}));
-  sent_to(kAttacker);
-  const ByteVector spoofed = request({});
-  receive(kVictim, spoofed);
-  EXPECT_LE(sent_to(kVictim), 3 * (spoofed.size() + 28));
+  const ByteVector datagram = request({});
+  static_cast<void>(responder_.handle_datagram(kNow, {.from = kAttacker, .to = kServer, .bytes = datagram}));
+  const auto job = responder_.poll_request();
+  ASSERT_TRUE(job);
+  for (int i = 0; i < 500; ++i) receive(kAttacker, datagram);
+  receive(kVictim, datagram);
+  ASSERT_TRUE(responder_.reply(kNow, job->job, ByteVector(10'000)));
+  EXPECT_LE(sent_to(kVictim), 3 * (datagram.size() + 28));
 }
 
 TEST_F(AmplificationCredit, AReplyThatWaitedForTheProofIsCountedAsAnsweredAndNotAsRepeated) {
