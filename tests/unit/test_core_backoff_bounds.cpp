@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-
 #include <limits>
 
 #include "core/backoff.hpp"
@@ -15,7 +14,8 @@ TEST(BackoffBounds, DoublesFromOneSecondToFiveMinutesAndStaysThere) {
   SeededRandom random{1};
   const Backoff backoff{.first = 1s, .cap = 300s, .jitter = percent(0)};
   const std::vector<Duration> expected{1s, 2s, 4s, 8s, 16s, 32s, 64s, 128s, 256s, 300s, 300s, 300s};
-  for (std::uint32_t i = 0; i < expected.size(); ++i) EXPECT_EQ(backoff.interval(i, random), expected[i]) << i;
+  for (std::uint32_t i = 0; i < expected.size(); ++i)
+    EXPECT_EQ(backoff.interval(i, random), expected[i]) << i;
 }
 
 TEST(BackoffBounds, AnyNumberOfDoublingsIsTheCap) {
@@ -39,7 +39,9 @@ TEST(BackoffBounds, JitterLengthensByAtMostItsPartAndNeverPassesTheCap) {
       const Duration wait = backoff.interval(i, random);
       EXPECT_LE(wait, backoff.cap);
       EXPECT_LE(wait, backoff.nominal(i) + backoff.nominal(i) / 4);
-      if (i < 8) EXPECT_GE(wait, backoff.nominal(i));  // where 1.25 times the wait is below the cap
+      if (i < 8) {  // where 1.25 times the wait is below the cap
+        EXPECT_GE(wait, backoff.nominal(i));
+      }
     }
   }
 }

@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
-
 #include <limits>
 #include <map>
 
-#include "core/number_ring.hpp"
 #include "holler/random.hpp"
+
+#include "core/number_ring.hpp"
 
 namespace holler {
 namespace {
@@ -30,7 +30,9 @@ TEST(NumberRingModel, FindsWhatIsOutstandingAndNothingElse) {
       const std::uint64_t probe = random.below(ring.next() + 10);
       const auto found = ring.find(probe);
       ASSERT_EQ(found.has_value(), model.contains(probe)) << probe;
-      if (found) ASSERT_EQ(*found, model[probe]);
+      if (found) {
+        ASSERT_EQ(*found, model[probe]);
+      }
     }
   }
 }

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
-
 #include <set>
 
-#include "core/peer_table.hpp"
 #include "holler/random.hpp"
+
+#include "core/peer_table.hpp"
 
 namespace holler {
 namespace {

@@ -30,9 +30,8 @@ TEST(RttEstimatorVectors, FirstSampleGivesThreeTimesItAndAnEqualSecondOneLess) {
 }
 
 TEST(RttEstimatorVectors, UpdatesTheVariationBeforeTheSmoothedTime) {
-  expect_steps({{100ms, 100ms, 50ms, 300ms},
-                {300ms, 125ms, 87'500us, 475ms},
-                {50ms, 115'625us, 84'375us, 453'125us}});
+  expect_steps(
+      {{100ms, 100ms, 50ms, 300ms}, {300ms, 125ms, 87'500us, 475ms}, {50ms, 115'625us, 84'375us, 453'125us}});
 }
 
 TEST(RttEstimatorVectors, KeepsTheGranularityAboveASteadyPath) {

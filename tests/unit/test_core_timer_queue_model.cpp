@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
-
 #include <map>
 
-#include "core/timer_queue.hpp"
 #include "holler/random.hpp"
+
+#include "core/timer_queue.hpp"
 
 namespace holler {
 namespace {
