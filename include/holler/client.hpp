@@ -107,6 +107,7 @@ class Client {
   [[nodiscard]] std::uint64_t kernel_drops() const;
 
  private:
+  friend class PendingAsk;
   struct State;
   explicit Client(std::shared_ptr<State> state) noexcept;
   std::shared_ptr<State> state_;

@@ -159,6 +159,8 @@ struct RequesterStats {
   std::uint64_t busy = 0;
   std::uint64_t alarms = 0;  ///< requests that reached `mismatch_alarm`
   DropCounts dropped;
+
+  RequesterStats& operator+=(const RequesterStats& other) noexcept;
 };
 
 /// What is worth remembering of a peer between requests, and between requesters.
@@ -199,6 +201,8 @@ class Requester {
   [[nodiscard]] std::size_t payload_bytes_max(const Endpoint& peer) const noexcept;
   [[nodiscard]] std::size_t outstanding() const noexcept;
   [[nodiscard]] const RequesterStats& stats() const noexcept;
+  /// The statistics since they were last taken; they start again from zero.
+  RequesterStats take_stats() noexcept;
   [[nodiscard]] std::optional<PeerMemory> recall(const Endpoint& peer) const;
   void remember(const Endpoint& peer, const PeerMemory& memory);
 

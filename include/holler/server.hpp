@@ -24,6 +24,8 @@
 ///     });
 namespace holler {
 
+struct Completion;
+
 /// A request, as a handler sees it.
 struct Request {
   Endpoint from;
@@ -54,6 +56,7 @@ class DeferredReply {
  private:
   friend class ReplyWriter;
   struct Ticket;
+  void complete(Completion completion);
   std::unique_ptr<Ticket> ticket_;
 };
 

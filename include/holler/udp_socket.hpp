@@ -44,7 +44,7 @@ enum class Cast : std::uint8_t { unicast, broadcast, multicast };
 /// One datagram of a ReceiveBatch; its bytes live until the batch is filled again.
 struct ReceivedDatagram {
   Endpoint from;
-  Endpoint to;                  ///< the address it was sent to, with our port
+  Endpoint to;  ///< the address it was sent to, with our port
   /// The address to answer from: `to`, or ours on that subnet for a broadcast; a wildcard (IPv6 multicast)
   /// leaves it to the kernel.
   Address reply_from;
@@ -134,7 +134,8 @@ class UdpSocket {
   [[nodiscard]] Result<std::size_t> receive(ReceiveBatch& batch);
   /// Sends without waiting. EINTR is retried; an ICMP error that was pending from an earlier datagram is
   /// left to `receive_errors` and the datagram is sent again. A full queue of an interface (ENOBUFS) is
-  /// reported as out_of_resources and not tried again: that datagram is lost, as on any full queue on its way.
+  /// reported as out_of_resources and not tried again: that datagram is lost, as on any full queue on its
+  /// way.
   [[nodiscard]] SendReport send(std::span<const OutgoingDatagram> datagrams);
   /// `send` for one datagram; nullopt where the kernel has no room at the moment.
   [[nodiscard]] Result<bool> send_to(const Endpoint& to, Bytes bytes);

@@ -64,6 +64,7 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& peer, Bytes 
   ++outstanding_;
   promiscuous_ += request.promiscuous ? 1 : 0;
   ++stats_.started;
+  ever_started_ = true;
   if (peers_[peer_index].outstanding++ == 0) peers_.mark_busy(peer_index);
   timers_.set(slot, request.deadline);
   push_ready(slot, RequestState::fresh);
@@ -318,8 +319,22 @@ std::size_t Requester::payload_bytes_max(const Endpoint& peer) const noexcept {
 }
 std::size_t Requester::outstanding() const noexcept { return engine_->outstanding(); }
 const RequesterStats& Requester::stats() const noexcept { return engine_->stats(); }
+RequesterStats Requester::take_stats() noexcept { return engine_->take_stats(); }
 std::optional<PeerMemory> Requester::recall(const Endpoint& peer) const { return engine_->recall(peer); }
 void Requester::remember(const Endpoint& peer, const PeerMemory& memory) { engine_->remember(peer, memory); }
+
+RequesterStats& RequesterStats::operator+=(const RequesterStats& other) noexcept {
+  started += other.started;
+  answered += other.answered;
+  transmitted += other.transmitted;
+  retransmitted += other.retransmitted;
+  received += other.received;
+  working += other.working;
+  busy += other.busy;
+  alarms += other.alarms;
+  dropped += other.dropped;
+  return *this;
+}
 
 std::string_view name_of(Outcome outcome) noexcept {
   constexpr std::array<std::string_view, 8> kNames{"answered", "no_answer", "refused",   "declined",

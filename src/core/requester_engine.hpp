@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "holler/requester.hpp"
@@ -76,6 +77,7 @@ class Requester::Engine {
   Timestamp next_timeout() const noexcept { return timers_.next(); }
   std::size_t outstanding() const noexcept { return outstanding_; }
   const RequesterStats& stats() const noexcept { return stats_; }
+  RequesterStats take_stats() noexcept { return std::exchange(stats_, {}); }
 
  private:
   /// Whose reply a datagram pretends to be, and what is wrong with it.
@@ -132,6 +134,7 @@ class Requester::Engine {
   std::size_t outstanding_ = 0;
   std::size_t promiscuous_ = 0;
   std::uint32_t unattributed_ = 0;  // mismatches whose request is unknown, since the last alarm
+  bool ever_started_ = false;
   RequesterStats stats_;
 };
 

@@ -92,7 +92,7 @@ Requester::Engine::Match Requester::Engine::match_by_channel(const Arrival& arri
       found.slot = other->second;
       found.drop = DropReason::wrong_source;
     } else {
-      found.drop = stats_.started == 0 ? DropReason::no_request : DropReason::late;
+      found.drop = !ever_started_ ? DropReason::no_request : DropReason::late;
     }
     return found;
   }

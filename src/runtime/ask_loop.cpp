@@ -1,0 +1,115 @@
+#include "runtime/ask_loop.hpp"
+
+#include <utility>
+
+#include "runtime/ask_result.hpp"
+
+namespace holler {
+
+AskLoop::AskLoop(const ClientOptions& options, Channels channels, std::size_t batch_datagrams)
+    : tracer_{options.tracer},
+      channels_{std::move(channels)},
+      requester_{*options.codec, random_, options.requester},
+      batch_datagrams_{batch_datagrams},
+      batch_{batch_datagrams} {}
+
+UdpSocket* AskLoop::transmit(Timestamp now, const OnEnd& on_end) {
+  UdpSocket* blocked = nullptr;
+  bool more = true;
+  while (more && blocked == nullptr) {
+    more = false;
+    while (outbox_.has_room()) {
+      const auto transmit = requester_.poll_transmit(now, outbox_.room());
+      if (!transmit) break;
+      outbox_.add({.to = transmit->to, .from = {}, .interface = 0, .bytes = {}}, transmit->bytes, *transmit);
+      more = true;
+    }
+    if (outbox_.empty()) break;
+    blocked = outbox_.flush([&](const Transmit& note) { return channels_.socket_of(note.channel); },
+                            [&](const OutgoingDatagram& datagram, const Transmit& note) {
+                              if (!tracer_) return;
+                              tracer_({.kind = TraceEvent::Kind::sent,
+                                       .when = now,
+                                       .local = channels_.local_of(note.channel),
+                                       .peer = note.to,
+                                       .bytes = datagram.bytes.size(),
+                                       .attempt = note.attempt,
+                                       .wait = note.wait,
+                                       .datagram = datagram.bytes});
+                            },
+                            [&](const OutgoingDatagram& datagram, const Transmit& note, const Error& error) {
+                              if (tracer_) {
+                                tracer_({.kind = TraceEvent::Kind::dropped,
+                                         .when = now,
+                                         .local = channels_.local_of(note.channel),
+                                         .peer = note.to,
+                                         .bytes = datagram.bytes.size(),
+                                         .attempt = note.attempt,
+                                         .drop = DropReason::send_failed,
+                                         .system_errno = error.system_errno,
+                                         .datagram = datagram.bytes});
+                              }
+                              requester_.handle_unreachable(
+                                  now, news_of(error, note.to, note.channel, datagram.bytes));
+                            });
+  }
+  report_ended(on_end);
+  return blocked;
+}
+
+Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const OnEnd& on_end) {
+  UdpSocket* socket = channels_.socket_of(channel);
+  if (socket == nullptr) return 0;
+  const auto count = socket->receive(batch_);
+  if (!count) return count;
+  for (const ReceivedDatagram& datagram : batch_.datagrams()) {
+    const Verdict verdict = requester_.handle_datagram(now, {.from = datagram.from,
+                                                             .channel = channel,
+                                                             .bytes = datagram.bytes,
+                                                             .truncated = datagram.truncated});
+    if (tracer_) trace_arrival(now, channel, datagram, verdict);
+    report_ended(on_end);  // while the payload is still where the event says
+  }
+  if (*count == 0) {
+    receive_errors(now, channel, *socket);
+    report_ended(on_end);
+  }
+  return count;
+}
+
+void AskLoop::report_ended(const OnEnd& on_end) {
+  while (const auto event = requester_.poll_event()) on_end(*event);
+}
+
+void AskLoop::trace_arrival(Timestamp now, std::uint32_t channel, const ReceivedDatagram& datagram,
+                            const Verdict& verdict) {
+  TraceEvent event{.kind = TraceEvent::Kind::received,
+                   .when = now,
+                   .local = channels_.local_of(channel),
+                   .peer = datagram.from,
+                   .bytes = datagram.bytes.size(),
+                   .reply_kind = verdict.used,
+                   .datagram = datagram.bytes};
+  if (!verdict.used) {
+    event.kind = TraceEvent::Kind::dropped;
+    event.drop = verdict.drop;
+  }
+  tracer_(event);
+}
+
+void AskLoop::receive_errors(Timestamp now, std::uint32_t channel, UdpSocket& socket) {
+  for (const SocketError& error : socket.receive_errors()) {
+    if (tracer_) {
+      tracer_({.kind = TraceEvent::Kind::icmp,
+               .when = now,
+               .local = channels_.local_of(channel),
+               .peer = error.destination,
+               .bytes = error.quote.size(),
+               .system_errno = error.system_errno,
+               .datagram = error.quote});
+    }
+    requester_.handle_unreachable(now, news_of(error, channel));
+  }
+}
+
+}  // namespace holler

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "holler/client.hpp"
+#include "holler/system.hpp"
+#include "holler/udp_socket.hpp"
+
+#include "runtime/outbox.hpp"
+
+namespace holler {
+
+/// The way of a datagram on the asking side, between one Requester and the sockets of its channels. It
+/// never waits: its owner decides how.
+class AskLoop {
+ public:
+  /// @param socket_of   the socket of a channel; it must be there while a request of the channel is
+  /// @param local_of    what that socket is called in traces and replies
+  struct Channels {
+    std::function<UdpSocket*(std::uint32_t)> socket_of;
+    std::function<Endpoint(std::uint32_t)> local_of;
+  };
+  using OnEnd = std::function<void(const RequestEvent&)>;
+
+  AskLoop(const ClientOptions& options, Channels channels, std::size_t batch_datagrams);
+
+  [[nodiscard]] Requester& requester() noexcept { return requester_; }
+  [[nodiscard]] const Requester& requester() const noexcept { return requester_; }
+
+  /// Sends what is to be sent, and tells what has ended.
+  /// @return the socket that has no room at the moment, or nullptr
+  UdpSocket* transmit(Timestamp now, const OnEnd& on_end);
+  /// Takes in what has arrived on a channel: datagrams, or else ICMP errors.
+  /// @return how many datagrams; a full batch means that there may be more
+  [[nodiscard]] Result<std::size_t> receive(Timestamp now, std::uint32_t channel, const OnEnd& on_end);
+  void report_ended(const OnEnd& on_end);
+  [[nodiscard]] std::size_t batch_datagrams() const noexcept { return batch_datagrams_; }
+
+ private:
+  void trace_arrival(Timestamp now, std::uint32_t channel, const ReceivedDatagram& datagram,
+                     const Verdict& verdict);
+  void receive_errors(Timestamp now, std::uint32_t channel, UdpSocket& socket);
+
+  Tracer tracer_;
+  Channels channels_;
+  SystemRandom random_;
+  Requester requester_;
+  std::size_t batch_datagrams_;
+  ReceiveBatch batch_;
+  Outbox<Transmit> outbox_;
+};
+
+}  // namespace holler

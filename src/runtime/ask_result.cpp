@@ -1,0 +1,127 @@
+#include "runtime/ask_result.hpp"
+
+#include <cerrno>
+#include <string>
+
+namespace holler {
+namespace {
+
+Error ask_error(ErrorCode code, const Endpoint& peer, std::string advice) {
+  return {.code = code,
+          .system_errno = 0,
+          .attempted = "ask",
+          .endpoint = peer,
+          .advice = std::move(advice),
+          .payload_bytes_max = {}};
+}
+
+std::string advice_on_silence(const RequestEvent& event) {
+  if (event.attempts == 0) {
+    return "it was never sent: too many questions are waiting for the same peer";
+  }
+  if (event.heard) return "the server said that it is working on it: allow more time";
+  std::string advice = "asked " + std::to_string(event.attempts) + (event.attempts == 1 ? " time" : " times");
+  if (event.soft_error)
+    return advice + "; a host on the way says that the peer cannot be reached at the moment";
+  return advice + "; slow, down or cut off look alike from here";
+}
+
+Unreachable kind_of(int system_errno) {
+  switch (system_errno) {
+    case ECONNREFUSED: return Unreachable::refused;
+    case EMSGSIZE: return Unreachable::too_large;
+    case EPERM:
+    case EACCES: return Unreachable::forbidden;
+    default: return Unreachable::soft;
+  }
+}
+
+/// RFC 1812 §5.2.7.1 and RFC 4443 §3.1: some filter on the way says no.
+bool is_filtered(const SocketError& error) {
+  if (error.destination.address.is_v6()) return error.icmp_type == 1 && error.icmp_code == 1;
+  return error.icmp_type == 3 && (error.icmp_code == 9 || error.icmp_code == 10 || error.icmp_code == 13);
+}
+
+}  // namespace
+
+Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_bytes_max) {
+  switch (status) {
+    case StartStatus::too_large: {
+      Error error = ask_error(ErrorCode::too_large, peer, "send less, or use TCP");
+      error.payload_bytes_max = payload_bytes_max;
+      return error;
+    }
+    case StartStatus::not_encodable:
+      return ask_error(ErrorCode::invalid_argument, peer, "the payload is not a request of this protocol");
+    case StartStatus::bad_peer:
+      return ask_error(ErrorCode::invalid_argument, peer, "port 0 and wildcard addresses cannot be asked");
+    case StartStatus::channel_taken:
+    case StartStatus::table_full:
+    case StartStatus::started: break;
+  }
+  return ask_error(ErrorCode::out_of_resources, peer,
+                   "too many questions are outstanding: wait for some to end");
+}
+
+Result<Reply> result_of(const RequestEvent& event, const Endpoint& local) {
+  switch (event.outcome) {
+    case Outcome::answered:
+      return Reply{.payload = copy_of(event.payload),
+                   .peer = event.from,
+                   .local = local,
+                   .attempts = event.attempts,
+                   .rtt = event.rtt,
+                   .hold = event.hold,
+                   .elapsed = event.elapsed,
+                   .mismatches = event.mismatches};
+    case Outcome::no_answer:
+      return failure(ask_error(ErrorCode::no_answer, event.peer, advice_on_silence(event)));
+    case Outcome::refused:
+      return failure(ask_error(ErrorCode::refused, event.peer, "check the port, and that the server runs"));
+    case Outcome::declined:
+      return failure(
+          ask_error(ErrorCode::declined, event.peer, "its reason is " + std::to_string(event.reason)));
+    case Outcome::busy: return failure(ask_error(ErrorCode::busy, event.peer, "try again later"));
+    case Outcome::forbidden:
+      return failure(
+          ask_error(ErrorCode::permission_denied, event.peer, "a firewall here or on the way forbids it"));
+    case Outcome::too_large: {
+      Error error = ask_error(ErrorCode::too_large, event.peer, "send less, or use TCP");
+      const std::uint32_t headers = event.peer.address.is_v6() ? 48 : 28;
+      if (event.path_mtu_bytes > headers) error.payload_bytes_max = event.path_mtu_bytes - headers;
+      return failure(std::move(error));
+    }
+    case Outcome::cancelled: break;
+  }
+  return failure(ask_error(ErrorCode::cancelled, event.peer, {}));
+}
+
+Unreachability news_of(const SocketError& error, std::uint32_t channel) {
+  return {.kind = is_filtered(error) ? Unreachable::forbidden : kind_of(error.system_errno),
+          .peer = error.destination,
+          .channel = channel,
+          .quote = error.quote,
+          .path_mtu_bytes = error.local ? 0 : error.path_mtu_bytes};
+}
+
+Unreachability news_of(const Error& error, const Endpoint& peer, std::uint32_t channel, Bytes datagram) {
+  return {.kind = kind_of(error.system_errno), .peer = peer, .channel = channel, .quote = datagram};
+}
+
+RequestOptions request_options(const AskOptions& options, std::uint32_t channel) {
+  return {.deadline = options.deadline,
+          .first_wait = options.first_wait,
+          .attempts_max = options.attempts_max,
+          .backoff_max = options.backoff_max,
+          .jitter = options.jitter,
+          .channel = channel,
+          .promiscuous = options.promiscuous};
+}
+
+SocketOptions socket_options(const ClientOptions& options) {
+  return {.interface = options.interface,
+          .dual_stack = false,
+          .receive_buffer_bytes = options.receive_buffer_bytes};
+}
+
+}  // namespace holler

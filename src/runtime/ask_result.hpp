@@ -1,0 +1,23 @@
+#pragma once
+
+#include "holler/client.hpp"
+#include "holler/udp_socket.hpp"
+
+namespace holler {
+
+/// Why a request was not even started.
+[[nodiscard]] Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_bytes_max);
+
+/// How a request ended, in the terms of the public API; the payload is copied.
+[[nodiscard]] Result<Reply> result_of(const RequestEvent& event, const Endpoint& local);
+
+/// What the error queue says, as the engine wants to hear it.
+[[nodiscard]] Unreachability news_of(const SocketError& error, std::uint32_t channel);
+/// The same for a send that failed at once.
+[[nodiscard]] Unreachability news_of(const Error& error, const Endpoint& peer, std::uint32_t channel,
+                                     Bytes datagram);
+
+[[nodiscard]] RequestOptions request_options(const AskOptions& options, std::uint32_t channel);
+[[nodiscard]] SocketOptions socket_options(const ClientOptions& options);
+
+}  // namespace holler

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "net/poller.hpp"
+#include "runtime/ask_loop.hpp"
+
+namespace holler {
+
+/// The questions that nobody waits for: one thread, one Requester, and a socket for each IP version that
+/// all of them share (or one for each question, where the protocol wants a fresh port).
+class AsyncAsks {
+ public:
+  using Callback = Client::Callback;
+
+  [[nodiscard]] static Result<std::unique_ptr<AsyncAsks>> start(const ClientOptions& options);
+  /// Ends what is outstanding with ErrorCode::cancelled.
+  ~AsyncAsks();
+
+  /// @return what `cancel` wants to know
+  std::uint64_t submit(const Endpoint& peer, Bytes payload, const AskOptions& options, Callback done);
+  void cancel(std::uint64_t ask);
+
+  [[nodiscard]] std::size_t outstanding() const noexcept {
+    return outstanding_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] RequesterStats stats() const;
+  [[nodiscard]] std::uint64_t kernel_drops() const noexcept {
+    return kernel_drops_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  struct Submission {
+    std::uint64_t ask = 0;
+    Endpoint peer;
+    ByteVector payload;
+    AskOptions options;
+    Timestamp submitted;
+    Callback done;
+  };
+  struct Ask {
+    std::uint64_t id = 0;
+    std::uint32_t channel = 0;
+    Callback done;
+    std::unique_ptr<std::stop_callback<std::function<void()>>> on_stop;
+  };
+  struct Channel {
+    std::optional<UdpSocket> socket;
+    Endpoint local;
+    bool waits_for_room = false;
+  };
+
+  AsyncAsks(const ClientOptions& options, Poller poller, WakeEvent wake);
+  void run();
+  void take_orders(Timestamp now);
+  void begin(Timestamp now, Submission submission);
+  void begin_waiting(Timestamp now);
+  void expire_waiting(Timestamp now);
+  [[nodiscard]] Result<std::uint32_t> channel_for(const Endpoint& peer);
+  [[nodiscard]] Result<void> open_channel(std::uint32_t channel, const Endpoint& peer);
+  void release_channel(std::uint32_t channel);
+  void transmit(Timestamp now);
+  void receive(Timestamp now, std::uint32_t channel);
+  void on_end(const RequestEvent& event);
+  void finish(const Callback& done, Result<Reply> result);
+  [[nodiscard]] Timestamp next_timeout() const;
+  void publish();
+  void cancel_all();
+
+  static std::uint64_t key_of(RequestHandle request) noexcept {
+    return std::uint64_t{request.generation} << 32U | request.slot;
+  }
+
+  ClientOptions options_;
+  Poller poller_;
+  WakeEvent wake_;
+  std::vector<Channel> channels_;
+  std::vector<std::uint32_t> free_channels_;
+  AskLoop loop_;
+  AskLoop::OnEnd on_end_;
+  std::unordered_map<std::uint64_t, Ask> asks_;               // by the handle of the request
+  std::unordered_map<std::uint64_t, RequestHandle> handles_;  // by the ask
+  std::deque<Submission> waiting_;                            // for a socket of their own
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<Submission> submitted_;
+  std::vector<std::uint64_t> cancelled_;
+  std::uint64_t next_ask_ = 1;
+  bool stopping_ = false;
+  RequesterStats stats_;
+
+  std::atomic<std::size_t> outstanding_{0};
+  std::atomic<std::uint64_t> kernel_drops_{0};
+  std::thread thread_;
+};
+
+}  // namespace holler

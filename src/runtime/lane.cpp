@@ -1,0 +1,117 @@
+#include "runtime/lane.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/ask_result.hpp"
+
+namespace holler {
+namespace {
+
+constexpr std::size_t kBatchDatagrams = 4;  // one reply is expected; a few strangers may come along
+
+constexpr std::uint64_t kSocketToken = 0;
+constexpr std::uint64_t kWakeToken = 1;
+
+/// The address that the kernel would send from: asked of a socket that is connected, which sends nothing.
+Result<Endpoint> source_toward(const Endpoint& peer, const SocketOptions& options) {
+  const auto socket = UdpSocket::connected(peer, std::nullopt, options);
+  if (!socket) return failure(socket.error());
+  return Endpoint{socket->local_address().address, 0};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Lane>> Lane::open(const ClientOptions& options, const Endpoint& peer) {
+  if (options.source && options.source->address.is_v6() != peer.address.is_v6()) {
+    return failure(
+        {.code = ErrorCode::invalid_argument,
+         .system_errno = 0,
+         .attempted = "ask",
+         .endpoint = peer,
+         .advice = "the source " + options.source->address.to_string() + " is of the other IP version",
+         .payload_bytes_max = {}});
+  }
+  const SocketOptions socket_settings = socket_options(options);
+  Endpoint local;
+  if (options.source && !options.source->address.is_wildcard()) {
+    local = *options.source;
+  } else {
+    auto source = source_toward(peer, socket_settings);
+    if (!source) return failure(std::move(source.error()));
+    local = {source->address, options.source ? options.source->port : std::uint16_t{0}};
+  }
+  auto socket = UdpSocket::bind(local, socket_settings);
+  if (!socket) return failure(std::move(socket.error()));
+  const Endpoint name = socket->local_address();
+  return std::unique_ptr<Lane>{new Lane{options, std::move(*socket), name}};
+}
+
+Lane::Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local)
+    : socket_{std::move(socket)},
+      local_{local},
+      loop_{options,
+            {.socket_of = [this](std::uint32_t) { return &socket_; },
+             .local_of = [this](std::uint32_t) { return local_; }},
+            kBatchDatagrams} {}
+
+Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& options) {
+  if (options.stop.stop_possible() && !poller_) {  // before anybody can stop it: the callback uses `wake_`
+    if (auto watching = watch(); !watching) return failure(std::move(watching.error()));
+  }
+  Requester& requester = loop_.requester();
+  Timestamp now = monotonic_now();
+  const StartResult started = requester.start(now, peer, payload, request_options(options, 0));
+  if (started.status != StartStatus::started) {
+    return failure(start_error(started.status, peer, requester.payload_bytes_max(peer)));
+  }
+  std::optional<Result<Reply>> result;
+  const AskLoop::OnEnd on_end = [&](const RequestEvent& event) { result = result_of(event, local_); };
+  const std::stop_callback on_stop{options.stop, [this] {
+                                     if (wake_) wake_->notify();
+                                   }};
+  while (!result) {
+    const UdpSocket* blocked = loop_.transmit(now, on_end);
+    if (result) break;
+    const auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
+    now = monotonic_now();
+    auto received = ready && *ready ? loop_.receive(now, 0, on_end) : Result<std::size_t>{0};
+    if (!ready || !received) {
+      broken_ = true;
+      requester.cancel(now, started.handle);
+      loop_.report_ended(on_end);
+      return failure(std::move(ready ? received.error() : ready.error()));
+    }
+    if (options.stop.stop_requested()) requester.cancel(now, started.handle);
+    requester.handle_timeout(now);
+  }
+  return std::move(*result);
+}
+
+Result<bool> Lane::wait(Duration timeout, bool for_room, const std::stop_token& stop) {
+  timeout = std::max(timeout, Duration::zero());
+  if (!for_room && !stop.stop_possible()) return socket_.wait(timeout);
+  if (!poller_) {
+    if (auto watching = watch(); !watching) return failure(std::move(watching.error()));
+  }
+  if (for_room) poller_->want_write(socket_.native_handle(), kSocketToken, true);
+  const auto ready = poller_->wait(timeout);
+  if (for_room) poller_->want_write(socket_.native_handle(), kSocketToken, false);
+  if (!ready) return failure(ready.error());
+  wake_->drain();
+  return std::find(ready->begin(), ready->end(), kSocketToken) != ready->end();
+}
+
+Result<void> Lane::watch() {
+  auto poller = Poller::create();
+  if (!poller) return failure(std::move(poller.error()));
+  auto wake = WakeEvent::create();
+  if (!wake) return failure(std::move(wake.error()));
+  if (auto added = poller->add(socket_.native_handle(), kSocketToken); !added) return added;
+  if (auto added = poller->add(wake->native_handle(), kWakeToken); !added) return added;
+  poller_ = std::move(*poller);
+  wake_ = std::move(*wake);
+  return {};
+}
+
+}  // namespace holler

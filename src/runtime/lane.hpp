@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "net/poller.hpp"
+#include "runtime/ask_loop.hpp"
+
+namespace holler {
+
+/// A socket of its own for questions that are asked one after the other, and waited for in the caller's
+/// thread: waking a thread that sleeps in another loop costs tens of microseconds each way. The socket is
+/// bound, not connected, so that what strangers send is seen, dropped and counted.
+class Lane {
+ public:
+  /// @error as Client::ask, where no socket can be made toward `peer`
+  [[nodiscard]] static Result<std::unique_ptr<Lane>> open(const ClientOptions& options, const Endpoint& peer);
+
+  [[nodiscard]] Result<Reply> ask(const Endpoint& peer, Bytes payload, const AskOptions& options);
+
+  [[nodiscard]] Requester& requester() noexcept { return loop_.requester(); }
+  [[nodiscard]] std::uint64_t kernel_drops() const noexcept { return socket_.kernel_drops(); }
+  /// The socket has failed: do not use this lane again.
+  [[nodiscard]] bool broken() const noexcept { return broken_; }
+
+ private:
+  Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local);
+  [[nodiscard]] Result<bool> wait(Duration timeout, bool for_room, const std::stop_token& stop);
+  [[nodiscard]] Result<void> watch();
+
+  UdpSocket socket_;
+  Endpoint local_;
+  AskLoop loop_;
+  bool broken_ = false;
+  // Only for questions that can be stopped from elsewhere, and for a socket without room to send.
+  std::optional<Poller> poller_;
+  std::optional<WakeEvent> wake_;
+};
+
+}  // namespace holler

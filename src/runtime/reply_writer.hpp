@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "holler/server.hpp"
+
+#include "runtime/completions.hpp"
+
+namespace holler {
+
+/// What an asker is told of a reply that does not fit a datagram; holler's own reasons count down from the
+/// top, so that an application's can count up from 0.
+inline constexpr std::uint16_t kReplyTooLarge = 0xffff;
+
+struct ReplyWriter::State {
+  JobHandle job;
+  std::size_t payload_bytes_max = 0;
+  ByteVector payload;  // reused from one request to the next
+  Completion::Kind kind = Completion::Kind::reply;
+  std::uint16_t reason = 0;
+  Duration retry_after{};
+  Duration hold_back{};
+  bool too_large = false;
+  bool deferred = false;
+  std::shared_ptr<Completions> completions;
+
+  void begin(JobHandle new_job, std::size_t bytes_max) {
+    job = new_job;
+    payload_bytes_max = bytes_max;
+    payload.clear();
+    kind = Completion::Kind::reply;
+    hold_back = {};
+    too_large = false;
+    deferred = false;
+  }
+};
+
+struct DeferredReply::Ticket {
+  JobHandle job;
+  std::weak_ptr<Completions> completions;  // gone with the server
+};
+
+}  // namespace holler

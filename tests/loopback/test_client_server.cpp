@@ -1,0 +1,310 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "holler/client.hpp"
+#include "holler/server.hpp"
+#include "holler/system.hpp"
+#include "holler/udp_socket.hpp"
+
+namespace holler {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// A server that serves in a thread of its own for as long as it lives.
+class Running {
+ public:
+  Running(ServerOptions options, Server::Handler handler) {
+    options.port = "0";
+    auto bound = Server::bind(std::move(options));
+    if (!bound) {
+      ADD_FAILURE() << bound.error().message();
+      return;
+    }
+    server_.emplace(std::move(*bound));
+    thread_ = std::jthread{[this, handler = std::move(handler)](const std::stop_token& stop) {
+      const auto served = server_->serve(handler, stop);
+      EXPECT_TRUE(served) << served.error().message();
+    }};
+  }
+  [[nodiscard]] Endpoint endpoint() const { return server_->local_address(); }
+  ServerStats stop() {
+    if (thread_.joinable()) {
+      thread_.request_stop();
+      thread_.join();
+    }
+    return server_->stats();
+  }
+
+ private:
+  std::optional<Server> server_;
+  std::jthread thread_;
+};
+
+void count_bytes(const Request& request, ReplyWriter& reply) {
+  reply.print("Your data was {} bytes long", request.payload.size());
+}
+
+ServerOptions losing(std::uint32_t lost_percent, std::uint64_t seed) {
+  ServerOptions options;
+  auto random = std::make_shared<SeededRandom>(seed);
+  options.filter = [random, lost_percent](const Incoming&) -> std::optional<DropReason> {
+    if (random->chance(percent(lost_percent))) return DropReason::simulated_loss;
+    return std::nullopt;
+  };
+  return options;
+}
+
+TEST(ClientAndServer, AskAndAnswer) {
+  Running server{{}, count_bytes};
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  const auto reply = client->ask(server.endpoint(), bytes_of("This is another message"));
+  ASSERT_TRUE(reply) << reply.error().message();
+  EXPECT_EQ(reply->text(), "Your data was 23 bytes long");
+  EXPECT_EQ(reply->peer, server.endpoint());
+  EXPECT_EQ(reply->local.address, Address::loopback_v4());
+  EXPECT_NE(reply->local.port, 0);
+  EXPECT_EQ(reply->attempts, 1U);
+  EXPECT_TRUE(reply->rtt);
+}
+
+TEST(ClientAndServer, AnswerPlainDatagramsToo) {
+  Running server{{}, count_bytes};
+  auto client = Client::open({.codec = &plain_codec()});
+  ASSERT_TRUE(client);
+  const auto reply = client->ask(server.endpoint(), {});
+  ASSERT_TRUE(reply) << reply.error().message();
+  EXPECT_EQ(reply->text(), "Your data was 0 bytes long");
+}
+
+TEST(ClientAndServer, CarryTheLargestPayloadThatFitsAndRefuseOneByteMore) {
+  Running server{{}, [](const Request& request, ReplyWriter& reply) { reply.append(request.payload.first(60000)); }};
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  const ByteVector most(client->payload_bytes_max(server.endpoint()), std::byte{'#'});
+  const auto reply = client->ask(server.endpoint(), most);
+  ASSERT_TRUE(reply) << reply.error().message();
+  EXPECT_EQ(reply->payload.size(), 60000U);
+  const ByteVector more(most.size() + 1, std::byte{'#'});
+  const auto refused = client->ask(server.endpoint(), more);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::too_large);
+  EXPECT_EQ(refused.error().payload_bytes_max, most.size());
+}
+
+TEST(ClientAndServer, RunTheHandlerOnceForEveryRequestThroughLoss) {
+  std::map<std::string, int> runs;
+  Running server{losing(50, 1), [&](const Request& request, ReplyWriter& reply) {
+                   ++runs[std::string{request.text()}];
+                   reply.append(request.text());
+                 }};
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  for (int i = 0; i < 50; ++i) {
+    const std::string question = "question " + std::to_string(i);
+    const auto reply = client->ask(server.endpoint(), bytes_of(question),
+                                   {.deadline = std::chrono::minutes{5}, .first_wait = milliseconds{5}});
+    ASSERT_TRUE(reply) << reply.error().message();
+    EXPECT_EQ(reply->text(), question);
+  }
+  const ServerStats stats = server.stop();
+  EXPECT_EQ(runs.size(), 50U);
+  for (const auto& [question, count] : runs) EXPECT_EQ(count, 1) << question;
+  EXPECT_GT(stats.responder.dropped[DropReason::simulated_loss], 0U);
+}
+
+TEST(ClientAndServer, EndTenThousandConcurrentQuestionsOnceEachWithTheirOwnAnswers) {
+  constexpr int kQuestions = 10000;
+  std::map<std::string, int> runs;
+  Running server{losing(20, 7), [&](const Request& request, ReplyWriter& reply) {
+                   ++runs[std::string{request.text()}];
+                   reply.print("answer to {}", request.text());
+                 }};
+  std::vector<int> ends(kQuestions);
+  std::atomic<int> right{0};
+  std::mutex mutex;
+  std::condition_variable all_ended;
+  int ended = 0;
+  {
+    auto client = Client::open();
+    ASSERT_TRUE(client);
+    for (int i = 0; i < kQuestions; ++i) {
+      const std::string question = std::to_string(i);
+      client->ask_async(server.endpoint(), bytes_of(question),
+                        {.deadline = std::chrono::minutes{10}, .first_wait = milliseconds{50}},
+                        [&, i](Result<Reply> reply) {
+                          if (reply && reply->text() == "answer to " + std::to_string(i)) ++right;
+                          const std::scoped_lock lock{mutex};
+                          ++ends[static_cast<std::size_t>(i)];
+                          if (++ended == kQuestions) all_ended.notify_one();
+                        });
+    }
+    std::unique_lock lock{mutex};
+    all_ended.wait(lock, [&] { return ended == kQuestions; });
+    lock.unlock();
+    EXPECT_EQ(client->outstanding(), 0U);
+    EXPECT_GE(client->stats().retransmitted, 1000U);
+  }
+  server.stop();
+  EXPECT_EQ(right, kQuestions);
+  for (const int count : ends) EXPECT_EQ(count, 1);
+  EXPECT_EQ(runs.size(), static_cast<std::size_t>(kQuestions));
+  for (const auto& [question, count] : runs) EXPECT_EQ(count, 1) << question;
+}
+
+TEST(ClientAndServer, FinishSlowAnswersInAnotherThreadWhileTheAskerIsToldToWait) {
+  std::jthread worker;
+  std::promise<void> repeated;
+  std::atomic<bool> told{false};
+  ServerOptions options;
+  options.tracer = [&](const TraceEvent& event) {
+    if (event.kind == TraceEvent::Kind::sent && event.reply_kind == ReplyKind::working && !told.exchange(true)) {
+      repeated.set_value();
+    }
+  };
+  Running server{std::move(options), [&](const Request& request, ReplyWriter& reply) {
+                   worker = std::jthread{[deferred = reply.defer(), text = std::string{request.text()}, &repeated]() mutable {
+                     repeated.get_future().wait();  // until the asker has grown impatient
+                     deferred.send("slow " + text);
+                   }};
+                 }};
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  const auto reply = client->ask(server.endpoint(), bytes_of("question"),
+                                 {.deadline = std::chrono::minutes{5}, .first_wait = milliseconds{20}});
+  ASSERT_TRUE(reply) << reply.error().message();
+  EXPECT_EQ(reply->text(), "slow question");
+  EXPECT_GE(client->stats().working, 1U);
+  EXPECT_EQ(server.stop().responder.requests, 1U);
+}
+
+TEST(ClientAndServer, TellAnAskerThatADroppedDeferredReplyMeansBusy) {
+  Running server{{}, [](const Request&, ReplyWriter& reply) { static_cast<void>(reply.defer()); }};
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  const auto reply = client->ask(server.endpoint(), bytes_of("?"), {.deadline = milliseconds{300}});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, ErrorCode::busy);
+}
+
+TEST(ClientAndServer, RefuseAndDecline) {
+  Running server{{}, [](const Request&, ReplyWriter& reply) { reply.refuse(42); }};
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  const auto declined = client->ask(server.endpoint(), bytes_of("?"));
+  ASSERT_FALSE(declined);
+  EXPECT_EQ(declined.error().code, ErrorCode::declined);
+  EXPECT_NE(declined.error().message().find("42"), std::string::npos);
+
+  const Endpoint dead = server.endpoint();
+  server.stop();
+  auto vacated = UdpSocket::bind({Address::loopback_v4(), 0});
+  ASSERT_TRUE(vacated);
+  const Endpoint nobody = vacated->local_address();
+  vacated = failure({});  // closed: nobody listens there now
+  const auto refused = client->ask(nobody, bytes_of("?"), {.deadline = std::chrono::minutes{5}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::refused) << refused.error().message();
+  static_cast<void>(dead);
+}
+
+TEST(ClientAndServer, SayNoAnswerAtTheDeadlineOfASilentPeer) {
+  const auto silent = UdpSocket::bind({Address::loopback_v4(), 0});
+  ASSERT_TRUE(silent);
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  const auto reply = client->ask(silent->local_address(), bytes_of("?"),
+                                 {.deadline = milliseconds{200}, .first_wait = milliseconds{50}});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, ErrorCode::no_answer);
+}
+
+TEST(ClientAndServer, StopAQuestionFromAnotherThread) {
+  const auto silent = UdpSocket::bind({Address::loopback_v4(), 0});
+  ASSERT_TRUE(silent);
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  std::stop_source stop;
+  const std::jthread stopper{[&] {
+    ASSERT_TRUE(silent->wait(seconds{60}));  // until the question has been asked
+    stop.request_stop();
+  }};
+  const auto reply =
+      client->ask(silent->local_address(), bytes_of("?"), {.deadline = std::chrono::hours{1}, .stop = stop.get_token()});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, ErrorCode::cancelled);
+}
+
+TEST(ClientAndServer, CancelOutstandingQuestionsAndEndThemWithTheClient) {
+  const auto silent = UdpSocket::bind({Address::loopback_v4(), 0});
+  ASSERT_TRUE(silent);
+  std::atomic<int> cancelled{0};
+  const auto count = [&](Result<Reply> reply) {
+    if (!reply && reply.error().code == ErrorCode::cancelled) ++cancelled;
+  };
+  {
+    auto client = Client::open();
+    ASSERT_TRUE(client);
+    std::promise<void> first_ended;
+    auto pending = client->ask_async(silent->local_address(), bytes_of("1"), {.deadline = std::chrono::hours{1}},
+                                     [&](Result<Reply> reply) {
+                                       count(std::move(reply));
+                                       first_ended.set_value();
+                                     });
+    client->ask_async(silent->local_address(), bytes_of("2"), {.deadline = kForever}, count);
+    pending.cancel();
+    pending.cancel();
+    first_ended.get_future().wait();
+    EXPECT_EQ(cancelled, 1);
+  }
+  EXPECT_EQ(cancelled, 2);
+}
+
+TEST(ClientAndServer, DropAndCountWhatAStrangerSendsAndTakeTheRealReply) {
+  auto server = UdpSocket::bind({Address::loopback_v4(), 0});
+  auto stranger = UdpSocket::bind({Address::loopback_v4(), 0});
+  ASSERT_TRUE(server && stranger);
+  for (const bool promiscuous : {false, true}) {
+    auto client = Client::open({.codec = &plain_codec()});
+    ASSERT_TRUE(client);
+    std::jthread attack{[&] {
+      ReceiveBatch batch{4};
+      ASSERT_TRUE(server->wait(seconds{60}));
+      ASSERT_EQ(server->receive(batch), 1U);
+      const Endpoint asker = batch.datagrams()[0].from;
+      ASSERT_TRUE(stranger->send_to(asker, bytes_of("FAKE")));
+      ASSERT_TRUE(server->send_to(asker, bytes_of("real")));
+    }};
+    const auto reply = client->ask(server->local_address(), bytes_of("?"),
+                                   {.deadline = std::chrono::minutes{5}, .promiscuous = promiscuous});
+    attack.join();
+    ASSERT_TRUE(reply) << reply.error().message();
+    EXPECT_EQ(reply->text(), promiscuous ? "FAKE" : "real");
+    EXPECT_EQ(reply->peer, promiscuous ? stranger->local_address() : server->local_address());
+    EXPECT_EQ(client->stats().dropped[DropReason::wrong_source], promiscuous ? 0U : 1U);
+  }
+}
+
+TEST(ClientAndServer, AnswerOverBothIpVersionsFromOneWildcard) {
+  Running server{{.host = "*"}, count_bytes};
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  const std::uint16_t port = server.endpoint().port;
+  for (const Address& address : {Address::loopback_v4(), Address::loopback_v6(), Address::v4(127, 0, 0, 2)}) {
+    const auto reply = client->ask({address, port}, bytes_of("x"));
+    ASSERT_TRUE(reply) << reply.error().message();
+    EXPECT_EQ(reply->peer.address, address);
+  }
+}
+
+}  // namespace
+}  // namespace holler
