@@ -1,8 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <future>
+#include <gtest/gtest.h>
 #include <map>
 #include <mutex>
 #include <set>
@@ -87,7 +86,8 @@ TEST(ClientAndServer, AnswerPlainDatagramsToo) {
 }
 
 TEST(ClientAndServer, CarryTheLargestPayloadThatFitsAndRefuseOneByteMore) {
-  Running server{{}, [](const Request& request, ReplyWriter& reply) { reply.append(request.payload.first(60000)); }};
+  Running server{
+      {}, [](const Request& request, ReplyWriter& reply) { reply.append(request.payload.first(60000)); }};
   auto client = Client::open();
   ASSERT_TRUE(client);
   const ByteVector most(client->payload_bytes_max(server.endpoint()), std::byte{'#'});
@@ -167,15 +167,17 @@ TEST(ClientAndServer, FinishSlowAnswersInAnotherThreadWhileTheAskerIsToldToWait)
   std::atomic<bool> told{false};
   ServerOptions options;
   options.tracer = [&](const TraceEvent& event) {
-    if (event.kind == TraceEvent::Kind::sent && event.reply_kind == ReplyKind::working && !told.exchange(true)) {
+    if (event.kind == TraceEvent::Kind::sent && event.reply_kind == ReplyKind::working &&
+        !told.exchange(true)) {
       repeated.set_value();
     }
   };
   Running server{std::move(options), [&](const Request& request, ReplyWriter& reply) {
-                   worker = std::jthread{[deferred = reply.defer(), text = std::string{request.text()}, &repeated]() mutable {
-                     repeated.get_future().wait();  // until the asker has grown impatient
-                     deferred.send("slow " + text);
-                   }};
+                   worker = std::jthread{
+                       [deferred = reply.defer(), text = std::string{request.text()}, &repeated]() mutable {
+                         repeated.get_future().wait();  // until the asker has grown impatient
+                         deferred.send("slow " + text);
+                       }};
                  }};
   auto client = Client::open();
   ASSERT_TRUE(client);
@@ -238,8 +240,8 @@ TEST(ClientAndServer, StopAQuestionFromAnotherThread) {
     ASSERT_TRUE(silent->wait(seconds{60}));  // until the question has been asked
     stop.request_stop();
   }};
-  const auto reply =
-      client->ask(silent->local_address(), bytes_of("?"), {.deadline = std::chrono::hours{1}, .stop = stop.get_token()});
+  const auto reply = client->ask(silent->local_address(), bytes_of("?"),
+                                 {.deadline = std::chrono::hours{1}, .stop = stop.get_token()});
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().code, ErrorCode::cancelled);
 }
@@ -255,8 +257,8 @@ TEST(ClientAndServer, CancelOutstandingQuestionsAndEndThemWithTheClient) {
     auto client = Client::open();
     ASSERT_TRUE(client);
     std::promise<void> first_ended;
-    auto pending = client->ask_async(silent->local_address(), bytes_of("1"), {.deadline = std::chrono::hours{1}},
-                                     [&](Result<Reply> reply) {
+    auto pending = client->ask_async(silent->local_address(), bytes_of("1"),
+                                     {.deadline = std::chrono::hours{1}}, [&](Result<Reply> reply) {
                                        count(std::move(reply));
                                        first_ended.set_value();
                                      });

@@ -1,6 +1,5 @@
-#include <gtest/gtest.h>
-
 #include <array>
+#include <gtest/gtest.h>
 
 #include "holler/codecs.hpp"
 #include "holler/requester.hpp"
@@ -83,8 +82,8 @@ TEST_F(Exchange, DoublesItsWaitsAndEndsAtTheDeadline) {
     ASSERT_NE(now, kNever);
     requester_.handle_timeout(now);
   }
-  EXPECT_EQ(when, (std::vector<Duration>{milliseconds{0}, milliseconds{100}, milliseconds{300}, milliseconds{700},
-                                         milliseconds{1500}, milliseconds{3100}}));
+  EXPECT_EQ(when, (std::vector<Duration>{milliseconds{0}, milliseconds{100}, milliseconds{300},
+                                         milliseconds{700}, milliseconds{1500}, milliseconds{3100}}));
   const auto event = requester_.poll_event();
   ASSERT_TRUE(event);
   EXPECT_EQ(event->outcome, Outcome::no_answer);
