@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -117,14 +118,16 @@ struct Arguments {
 
 /// Says what failed, as Python names it where the system gave a number, and then as the library does.
 [[nodiscard]] inline int fail(const holler::Error& error) {
-  if (error.system_errno != 0) {
-    const char* type = error.code == holler::ErrorCode::refused             ? "ConnectionRefusedError"
+  const bool refused = error.code == holler::ErrorCode::refused;  // learned from ICMP: no call has failed
+  const int number = refused ? ECONNREFUSED : error.system_errno;
+  if (number != 0) {
+    const char* type = refused                                              ? "ConnectionRefusedError"
                        : error.code == holler::ErrorCode::permission_denied ? "PermissionError"
                                                                             : "OSError";
-    std::fprintf(stderr, "%s: [Errno %d] %s\n", type, error.system_errno, std::strerror(error.system_errno));
+    std::fprintf(stderr, "%s: [Errno %d] %s\n", type, number, std::strerror(number));
   }
   std::fprintf(stderr, "%s\n", error.message().c_str());
-  return error.code == holler::ErrorCode::refused ? kRefused : kLocalFailure;
+  return refused ? kRefused : kLocalFailure;
 }
 
 /// SIGINT and SIGTERM end the program at once, with `status`. Every line is out when it is printed and the

@@ -213,8 +213,7 @@ class Binding(unittest.TestCase):
                 self.assertIsNotNone(self.ask("10.53.0.1", self.there))
                 outside.line()
                 outside.stop()
-                inside.stop()
-                self.assertEqual(inside.seen, ["Listening at ('127.0.0.1', 1060)"])
+                self.assertEqual(inside.stop()[1], ["Listening at ('127.0.0.1', 1060)"])
 
 
 if __name__ == "__main__":
