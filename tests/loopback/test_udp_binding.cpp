@@ -93,7 +93,7 @@ TEST(UdpSocketBinding, ChoosesAnotherPortEachTimeForPortZero) {
 /// Whether `second` can be bound to the port of `first`. Another program may hold that very pair, so a
 /// refusal is believed only when it comes again and again.
 bool coexist(const Address& first, const Address& second) {
-  for (int attempt = 0; attempt < 10; ++attempt) {
+  for (int attempt = 0; attempt < 4; ++attempt) {
     const UdpSocket one = bound_to(first);
     if (UdpSocket::bind({second, one.local_address().port})) return true;
   }

@@ -2,12 +2,21 @@
 
 #include <chrono>
 #include <cstddef>
+#include <ostream>
 #include <sched.h>
 #include <stdexcept>
 #include <utility>
 
 #include "holler/system.hpp"
 #include "holler/udp_socket.hpp"
+
+namespace holler {
+
+// So that GoogleTest shows them as people write them, not as bytes.
+inline void PrintTo(const Address& address, std::ostream* out) { *out << address.to_string(); }
+inline void PrintTo(const Endpoint& endpoint, std::ostream* out) { *out << endpoint.to_string(); }
+
+}  // namespace holler
 
 /// What tests with real sockets have in common.
 namespace holler::testing {
