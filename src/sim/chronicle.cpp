@@ -121,7 +121,7 @@ void Chronicle::append_line(std::string& out, const Entry& entry) const {
     out += ' ';
     out += entry.label;
   }
-  pad(out, column, 22);
+  pad(out, column, 24);
   column = out.size();
   out += entry.from.to_string() + " > " + entry.to.to_string();
   pad(out, column, 36);
@@ -129,6 +129,7 @@ void Chronicle::append_line(std::string& out, const Entry& entry) const {
 }
 
 std::string Chronicle::text() const {
+  if (!on()) return "(no story was kept)\n";
   std::string out;
   if (recorded_ > ring_.size())
     out += holler::format("({} earlier lines are gone)\n", recorded_ - ring_.size());

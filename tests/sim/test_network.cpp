@@ -141,7 +141,7 @@ TEST_F(Network, StoryIsBoundedAndSaysWhatIsGone) {
   run();
   const std::string text = world().story().text();
   EXPECT_TRUE(text.starts_with("(6 earlier lines are gone)\n")) << text;
-  EXPECT_NE(text.find("arrives               10.0.0.1:1060 > 10.0.0.2:1060"), std::string::npos) << text;
+  EXPECT_NE(text.find("arrives                 10.0.0.1:1060 > 10.0.0.2:1060"), std::string::npos) << text;
   EXPECT_NE(text.find("'number 7' (8 bytes)"), std::string::npos) << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 11);
 }
