@@ -45,14 +45,16 @@ struct Arguments {
 
 [[noreturn]] inline void print_help(const Usage& usage) {
   std::string text = holler::format("{}\n{}\n\n", usage_line(usage), usage.description);
-  if (usage.role) text += "  {client,server}  which role to take\n";
-  if (!usage.host.empty()) text += holler::format("  host             {}\n", usage.host);
-  text += "  -p PORT          UDP port, a number or a service name (default 1060)\n";
-  if (!usage.option.empty())
-    text += holler::format("  {}\n                   {}\n", usage.option, usage.option_help);
+  const auto row = [&](std::string_view name, std::string_view meaning) {
+    text += holler::format("  {}{}{}\n", name, std::string(17 - name.size(), ' '), meaning);
+  };
+  if (usage.role) row("{client,server}", "which role to take");
+  if (!usage.host.empty()) row("host", usage.host);
+  row("-p PORT", "UDP port, a number or a service name (default 1060)");
+  if (!usage.option.empty()) row(usage.option, usage.option_help);
+  row("-h, --help", "show this help");
   text +=
-      "  -h, --help       show this help\n\n"
-      "exit codes: 0 done, 1 no answer, 2 usage, 3 connection refused, 4 local failure, 130 interrupted\n";
+      "\nexit codes: 0 done, 1 no answer, 2 usage, 3 connection refused, 4 local failure, 130 interrupted\n";
   std::fputs(text.c_str(), stdout);
   std::exit(kDone);
 }
