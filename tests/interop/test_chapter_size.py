@@ -56,6 +56,19 @@ class BigSenderOnALan(unittest.TestCase):
         self.assertIn("unreachable", errors.lower())
 
 
+class Fragments(unittest.TestCase):
+    def test_a_big_datagram_arrives_whole_though_it_travels_in_pieces(self):
+        here, there = self.enterContext(chapter.lan(2))
+        with chapter.program("udp_remote", "server", "10.53.0.2", namespace=there):
+            before = chapter.count(here, "Ip", "FragCreates")
+            with chapter.peer("ask", "10.53.0.2", 1060, "#" * 65000, 60, namespace=here) as asker:
+                self.assertEqual(asker.event()["text"], "Your data was 65000 bytes long")
+            pieces = chapter.count(here, "Ip", "FragCreates") - before
+        # 65000 bytes and the UDP header, in pieces of 1480 bytes; asked as often as the server's coin wanted.
+        self.assertEqual(pieces % 44, 0)
+        self.assertGreaterEqual(pieces, 44)
+
+
 class LoopbacksMtu(unittest.TestCase):
     def test_it_is_65536_and_ipv4_says_one_less(self):
         ask = ("import socket,sys; s = socket.socket(getattr(socket, sys.argv[1]), socket.SOCK_DGRAM);"

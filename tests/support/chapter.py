@@ -85,8 +85,12 @@ def say_in(namespace, *command):
     return subprocess.run([*namespace.prefix, *command], check=True, capture_output=True, text=True).stdout
 
 
-def datagrams_sent(namespace):
-    """UDP's OutDatagrams of a namespace."""
+def count(namespace, protocol, counter):
+    """One of the counters of a namespace in /proc/net/snmp."""
     rows = [line.split() for line in say_in(namespace, "cat", "/proc/net/snmp").splitlines()
-            if line.startswith("Udp:")]
-    return int(dict(zip(*rows))["OutDatagrams"])
+            if line.startswith(f"{protocol}:")]
+    return int(dict(zip(*rows))[counter])
+
+
+def datagrams_sent(namespace):
+    return count(namespace, "Udp", "OutDatagrams")
