@@ -22,17 +22,19 @@ std::string_view words_for(ReplyKind kind) noexcept {
   return "";
 }
 
-std::string detail_of(const TraceEvent& event) {
+std::string detail_of_sent(const TraceEvent& event, bool with_local) {
+  std::string text = event.attempt == 0 ? "" : fmt::format("attempt {}", event.attempt);
+  if (with_local) text += fmt::format(" from {}", event.local.to_string());
+  if (event.wait > Duration::zero()) text += fmt::format(", wait up to {}", shown(event.wait));
+  return text;
+}
+
+std::string detail_of(const TraceEvent& event, bool with_local) {
   switch (event.kind) {
-    case TraceEvent::Kind::sent: {
-      std::string text = event.attempt == 0 ? "" : fmt::format("attempt {}", event.attempt);
-      if (event.wait > Duration::zero()) text += fmt::format(", wait up to {}", shown(event.wait));
-      return text;
-    }
+    case TraceEvent::Kind::sent: return detail_of_sent(event, with_local);
     case TraceEvent::Kind::received: return std::string{event.reply_kind ? words_for(*event.reply_kind) : ""};
     case TraceEvent::Kind::dropped:
-      if (!event.drop) return "";
-      return fmt::format("{}: {}", name_of(*event.drop), describe(*event.drop));
+      return event.drop ? fmt::format("{}: {}", name_of(*event.drop), describe(*event.drop)) : "";
     case TraceEvent::Kind::icmp: return std::generic_category().message(event.system_errno);
   }
   return "";
@@ -69,6 +71,7 @@ void Journal::begin(Timestamp now) {
 }
 
 void Journal::note(const TraceEvent& event) {
+  const bool new_local = event.kind == TraceEvent::Kind::sent && local_ != event.local;
   if (event.kind == TraceEvent::Kind::sent) {
     ++attempts_;
     peer_ = event.peer;
@@ -78,15 +81,15 @@ void Journal::note(const TraceEvent& event) {
   if (event.reply_kind == ReplyKind::working) heard_working_ = true;
   if (event.reply_kind == ReplyKind::busy) heard_busy_ = true;
 
-  if (telling_ == Telling::everything) print(event);
+  if (telling_ == Telling::everything) print(event, new_local);
   if (telling_ == Telling::repeats && event.kind == TraceEvent::Kind::sent && event.attempt > 1) {
     const Palette colours = palette(wants_colour_);
     standard_error().write(fmt::format("{}nothing heard from {} yet, asking again: {}{}\n", colours.dim,
-                                       event.peer.to_string(), detail_of(event), colours.end));
+                                       event.peer.to_string(), detail_of(event, false), colours.end));
   }
 }
 
-void Journal::print(const TraceEvent& event) {
+void Journal::print(const TraceEvent& event, bool new_local) {
   const Palette colours = palette(wants_colour_);
   std::string text;
   if (!printed_heading_) {
@@ -99,7 +102,7 @@ void Journal::print(const TraceEvent& event) {
   const Look look = look_of(event.kind, colours);
   text += fmt::format("{:>10.3f}  {}{:<8}{}  {:<23}  {:>5}  {}\n", milliseconds, look.colour, look.word,
                       look.colour.empty() ? "" : colours.end, event.peer.to_string(), event.bytes,
-                      detail_of(event));
+                      detail_of(event, new_local));
   standard_error().write(text);
 }
 

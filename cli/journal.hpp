@@ -37,7 +37,7 @@ class Journal {
   [[nodiscard]] bool heard_busy() const noexcept { return heard_busy_; }
 
  private:
-  void print(const TraceEvent& event);
+  void print(const TraceEvent& event, bool new_local);
 
   Telling telling_;
   bool wants_colour_;

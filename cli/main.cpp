@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "cli/output.hpp"
 
 namespace holler::cli {
@@ -12,7 +13,7 @@ namespace {
 constexpr const char* kExamples = R"(Examples:
   holler serve                                 answer on 127.0.0.1:1060
   holler ask localhost "This is a message"     ask there
-  holler serve "" --drop 50%                   on every address, deaf to every other datagram
+  holler serve "" --drop 50%                   on every address, deaf to half of what comes
   holler ask localhost hello --trace           watch it get through all the same
   holler dns example.org AAAA                  ask a name server
   holler ports domain 5432                     what is known of these ports
@@ -30,9 +31,14 @@ ExitCode explain(const CLI::App& app, const CLI::ParseError& error) {
     standard_output().write(text.str());
     return ExitCode::answered;
   }
+  std::string reason = error.what();
+  constexpr std::string_view kUnexpected = " not expected: ";
+  if (const auto at = reason.find(kUnexpected); at != std::string::npos) {
+    reason = "not understood: " + reason.substr(at + kUnexpected.size());
+  }
   const auto used = app.get_subcommands();
   const std::string command = used.empty() ? "holler" : "holler " + used.front()->get_name();
-  complain(std::string{error.what()} + "; see '" + command + " --help'");
+  complain(reason + "; see '" + command + " --help'");
   return ExitCode::usage;
 }
 
@@ -44,10 +50,11 @@ ExitCode run(int argc, char** argv) {
   app.name("holler");
   app.set_version_flag("--version", "holler " HOLLER_VERSION, "Show the version");
   app.set_help_flag("-h,--help", "Show this help");
-  app.get_formatter()->column_width(30);
-  app.get_formatter()->label("REQUIRED", "");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.footer(kExamples + exit_code_table());
   app.require_subcommand(0, 1);
+  add_serve(app, exit_code);
+  add_ask(app, exit_code);
   add_ports(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -127,8 +127,11 @@ ExitCode run(const Settings& settings) {
 void add_ports(CLI::App& app, ExitCode& exit_code) {
   const auto settings = std::make_shared<Settings>();
   CLI::App* command = app.add_subcommand(
-      "ports", "Show what is known of ports: name, class, ephemeral or not, privileged or not");
-  command->add_option("PORT", settings->asked, "Numbers from 0 to 65535, or names of UDP services");
+      "ports", "Show what is known of ports: names, classes, whether ephemeral or privileged here");
+  command
+      ->add_option("PORT", settings->asked,
+                   "Numbers from 0 to 65535, or names of UDP services; none: show the ranges")
+      ->type_name("");
   command->add_flag("--json", settings->json, "One JSON object a line");
   command->footer(std::string{kExamples} + "\nExit codes: 0, or 2 where a name or number does not exist.");
   command->callback([settings, &exit_code] { exit_code = run(*settings); });

@@ -1,0 +1,88 @@
+#include "cli/ask_report.hpp"
+
+#include <fmt/core.h>
+
+#include "cli/text.hpp"
+
+namespace holler::cli {
+namespace {
+
+Json endpoint_json(const std::optional<Endpoint>& endpoint) {
+  return endpoint ? Json(endpoint->to_string()) : Json(nullptr);
+}
+
+/// The peer as asked, with its address where that says more.
+std::string peer_shown(const Ending& ending) {
+  const auto& endpoint = ending.journal.peer();
+  if (!endpoint || endpoint->to_string() == ending.peer) return ending.peer;
+  return fmt::format("{} ({})", ending.peer, endpoint->to_string());
+}
+
+std::string effort(const Ending& ending) {
+  return fmt::format("{} ({})", shown(ending.elapsed), counted(ending.journal.attempts(), "attempt"));
+}
+
+std::string dropped_clause(const DropCounts& dropped) {
+  return dropped.total() == 0 ? "" : "; dropped: " + shown(dropped);
+}
+
+}  // namespace
+
+std::string success_text(const Reply& reply, const Ending& ending) {
+  std::string parts = counted(reply.attempts, "attempt");
+  if (reply.rtt) parts += fmt::format(", network {}", shown(*reply.rtt));
+  if (reply.hold) parts += fmt::format(", server {}", shown(*reply.hold));
+  return fmt::format("{} answered in {} ({}){}", reply.peer.to_string(), shown(reply.elapsed), parts,
+                     dropped_clause(ending.journal.dropped()));
+}
+
+std::string failure_text(const Error& error, const Ending& ending) {
+  const std::string dropped = dropped_clause(ending.journal.dropped());
+  switch (error.code) {
+    case ErrorCode::no_answer:
+      return fmt::format("no answer from {} within {}; {}{}", peer_shown(ending), effort(ending),
+                         ending.journal.heard_working()
+                             ? "it said that it was working on it"
+                             : "whether it is down, slow or cut off cannot be told",
+                         dropped);
+    case ErrorCode::busy:
+      return fmt::format("{} is busy, and had no answer within {}; ask again later{}", peer_shown(ending),
+                         effort(ending), dropped);
+    case ErrorCode::refused:
+      return fmt::format("refused: nobody listens on {}, says its host; start the server, or check the port",
+                         peer_shown(ending));
+    case ErrorCode::cancelled:
+      return fmt::format("interrupted after {}, without an answer from {}{}", effort(ending),
+                         peer_shown(ending), dropped);
+    case ErrorCode::too_large:
+      if (!error.payload_bytes_max) break;
+      return fmt::format(
+          "the message has {} bytes, and a datagram to {} takes {} at most; send less, or use TCP",
+          ending.message_bytes, peer_shown(ending), *error.payload_bytes_max);
+    default: break;
+  }
+  return error.message();
+}
+
+Json ending_json(const Result<Reply>& result, const Ending& ending) {
+  const Journal& journal = ending.journal;
+  Json object;
+  object["outcome"] = result ? "answered" : name_of(result.error().code);
+  object["peer"] = result ? Json(result->peer.to_string()) : endpoint_json(journal.peer());
+  object["local"] = result ? Json(result->local.to_string()) : endpoint_json(journal.local());
+  object["attempts"] = result ? result->attempts : journal.attempts();
+  object["rtt_ms"] = json_milliseconds(result ? result->rtt : std::nullopt);
+  object["server_ms"] = json_milliseconds(result ? result->hold : std::nullopt);
+  object["elapsed_ms"] = json_milliseconds(result ? result->elapsed : ending.elapsed);
+  if (result) {
+    add_payload(object, result->payload);
+  } else {
+    object["payload"] = nullptr;
+    object["payload_base64"] = nullptr;
+  }
+  object["dropped"] = json_counts(journal.dropped());
+  if (!result) object["error"] = failure_text(result.error(), ending);
+  return object;
+}
+
+}  // namespace holler::cli

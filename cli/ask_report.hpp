@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "holler/client.hpp"
+
+#include "cli/journal.hpp"
+#include "cli/json.hpp"
+
+/// How a question ended, in words and in JSON.
+namespace holler::cli {
+
+struct Ending {
+  std::string peer;  ///< as asked: `HOST:PORT`
+  std::size_t message_bytes = 0;
+  Duration elapsed{};
+  const Journal& journal;
+};
+
+/// One line: who answered, how fast, after how many attempts, and what was dropped meanwhile.
+[[nodiscard]] std::string success_text(const Reply& reply, const Ending& ending);
+/// One line: what is known, and no more than that.
+[[nodiscard]] std::string failure_text(const Error& error, const Ending& ending);
+[[nodiscard]] Json ending_json(const Result<Reply>& result, const Ending& ending);
+
+}  // namespace holler::cli
