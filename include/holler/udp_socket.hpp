@@ -140,15 +140,19 @@ class UdpSocket {
   /// `send` for one datagram; nullopt where the kernel has no room at the moment.
   [[nodiscard]] Result<bool> send_to(const Endpoint& to, Bytes bytes);
 
-  /// What the error queue holds; empties it (64 at most in one call).
+  /// What the error queue holds; empties it (64 at most in one call). Left unread, errors take up the receive
+  /// buffer until no datagram fits into it any more (seen on Linux 6.18).
   [[nodiscard]] std::vector<SocketError> receive_errors();
+  /// Whether wait, receive or send has come across an error that `receive_errors` has not fetched yet. Costs
+  /// nothing: ask after every receive, also where datagrams keep coming.
+  [[nodiscard]] bool errors_waiting() const noexcept;
 
   /// Waits until there is a datagram or an error to receive, or `timeout` has passed.
   /// @return false for the timeout, and when a signal arrives
   [[nodiscard]] Result<bool> wait(Duration timeout) const;
 
   /// Datagrams that the kernel threw away, nearly always because the receive buffer was full, since the
-  /// socket was made (SO_RXQ_OVFL, SO_MEMINFO). Current whenever it is asked for.
+  /// socket was made (SO_RXQ_OVFL): as many as had been when the last datagram received came in.
   [[nodiscard]] std::uint64_t kernel_drops() const noexcept;
   /// What the kernel granted, in its own counting (twice what was asked, at most twice rmem_max).
   [[nodiscard]] std::size_t receive_buffer_bytes() const;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 
 #include "net/socket_error.hpp"
@@ -60,14 +59,6 @@ Result<void> apply_options(int descriptor, int family, bool v6_only, const Socke
     }
   }
   return enable_reports(descriptor, family);
-}
-
-std::optional<std::uint32_t> dropped_by_now(int descriptor) noexcept {
-  std::array<std::uint32_t, SK_MEMINFO_VARS> values{};
-  socklen_t size = sizeof values;
-  if (::getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, values.data(), &size) != 0) return std::nullopt;
-  if (size <= SK_MEMINFO_DROPS * sizeof values[0]) return std::nullopt;
-  return values[SK_MEMINFO_DROPS];
 }
 
 }  // namespace holler

@@ -28,7 +28,4 @@ namespace holler {
 [[nodiscard]] Result<void> apply_options(int descriptor, int family, bool v6_only,
                                          const SocketOptions& options);
 
-/// How many datagrams the kernel has dropped on this socket by now, modulo 2^32 (SO_MEMINFO).
-[[nodiscard]] std::optional<std::uint32_t> dropped_by_now(int descriptor) noexcept;
-
 }  // namespace holler

@@ -60,7 +60,11 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch) {
     // The one it failed at counts as well.
     slab.written =
         std::min<std::size_t>(slab.headers.size(), static_cast<std::size_t>(std::max(count, 0)) + 1);
-    if (count >= 0 || errno == EINTR || may_be_stale(errno)) continue;
+    if (count >= 0 || errno == EINTR) continue;
+    if (may_be_stale(errno)) {
+      state_->errors_waiting = true;
+      continue;
+    }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
     Error error = socket_failure(errno);
     error.attempted = "receive";

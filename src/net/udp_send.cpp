@@ -100,13 +100,19 @@ SendReport UdpSocket::send(std::span<const OutgoingDatagram> datagrams) {
     if (count == 0) break;
     const int sent = ::sendmmsg(descriptor, slab.headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
     if (sent > 0) {
+      // What stopped a batch early, sendmmsg(2) does not tell, and an ICMP error is then gone from the
+      // socket.
+      if (static_cast<std::size_t>(sent) < count) state_->errors_waiting = true;
       report.accepted += static_cast<std::size_t>(sent);
       attempts = 0;
       continue;
     }
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-    if (may_be_stale(errno) && ++attempts < kAttemptsMax) continue;
+    if (may_be_stale(errno)) {
+      state_->errors_waiting = true;
+      if (++attempts < kAttemptsMax) continue;
+    }
     if (errno == ECONNREFUSED) break;  // never about the datagram being sent: more errors are coming in
     report.error = send_failure(errno, destination(first), datagrams[first]);
     if (report.error->code == ErrorCode::too_large) {

@@ -180,8 +180,12 @@ Endpoint UdpSocket::local_address() const { return name_of_socket(state_->descri
 std::optional<Endpoint> UdpSocket::peer() const { return state_->peer; }
 
 std::vector<SocketError> UdpSocket::receive_errors() {
-  return read_error_queue(state_->descriptor.get(), kErrorsMax);
+  auto errors = read_error_queue(state_->descriptor.get(), kErrorsMax);
+  state_->errors_waiting = errors.size() == kErrorsMax;
+  return errors;
 }
+
+bool UdpSocket::errors_waiting() const noexcept { return state_->errors_waiting; }
 
 Result<bool> UdpSocket::wait(Duration timeout) const {
   pollfd entry{.fd = state_->descriptor.get(), .events = POLLIN, .revents = 0};
@@ -189,16 +193,15 @@ Result<bool> UdpSocket::wait(Duration timeout) const {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(timeout);
   const timespec limit{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
   const int ready = ::ppoll(&entry, 1, timeout == kForever ? nullptr : &limit, nullptr);
-  if (ready > 0) return true;  // POLLERR too: the error queue has something
+  if (ready > 0) {
+    if ((entry.revents & POLLERR) != 0) state_->errors_waiting = true;
+    return true;
+  }
   if (ready == 0 || errno == EINTR) return false;
   return failure(socket_failure(errno));
 }
 
-std::uint64_t UdpSocket::kernel_drops() const noexcept {
-  const auto now = dropped_by_now(state_->descriptor.get());
-  if (!now) return state_->drops;
-  return state_->drops + static_cast<std::uint32_t>(*now - state_->drops_counter);
-}
+std::uint64_t UdpSocket::kernel_drops() const noexcept { return state_->drops; }
 
 std::size_t UdpSocket::receive_buffer_bytes() const {
   return static_cast<std::size_t>(get_option(state_->descriptor.get(), SOL_SOCKET, SO_RCVBUF).value_or(0));

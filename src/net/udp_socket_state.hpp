@@ -16,6 +16,7 @@ struct UdpSocket::State {
   Address bound;  ///< as it was bound, before any connect chose a source
   Endpoint local;
   std::optional<Endpoint> peer;
+  bool errors_waiting = false;      ///< one has been met since the queue was last found empty
   std::uint64_t drops = 0;          ///< of SO_RXQ_OVFL, widened
   std::uint32_t drops_counter = 0;  ///< its last value, modulo 2^32
 

@@ -70,7 +70,7 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
     if (tracer_) trace_arrival(now, channel, datagram, verdict);
     report_ended(on_end);  // while the payload is still where the event says
   }
-  if (*count == 0) {
+  if (*count == 0 || socket->errors_waiting()) {
     receive_errors(now, channel, *socket);
     report_ended(on_end);
   }

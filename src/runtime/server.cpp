@@ -113,7 +113,7 @@ Result<bool> Server::State::receive(Timestamp now, const Handler& handler) {
   const auto count = socket.receive(batch);
   if (!count) return failure(count.error());
   for (const ReceivedDatagram& datagram : batch.datagrams()) receive_one(now, datagram, handler);
-  if (*count == 0) receive_errors(now);
+  if (*count == 0 || socket.errors_waiting()) receive_errors(now);
   return *count == kBatchDatagrams;
 }
 
