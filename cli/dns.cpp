@@ -21,13 +21,13 @@ namespace holler::cli {
 namespace {
 
 constexpr const char* kFooter =
-    R"(Prints the records that answer, one a line: name, TTL, class, type, data. What else there is to say goes to
-standard error behind ";;": that the name does not exist, that the reply was truncated, that datagrams came
-that were not the answer.
+    R"(Prints the records that answer, one a line: name, TTL, class, type, data. What else there is to say
+goes to standard error behind ";;": that the name does not exist, that the reply was truncated, that
+datagrams came that were not the answer.
 
-TYPE is A (the default), AAAA, NS, CNAME, SOA, PTR, MX, TXT, SRV, CAA, or any other by its name or as TYPE65280,
-whose data are shown in hexadecimal. An address in place of NAME, or behind -x, asks for its PTR record.
-Without @SERVER those of /etc/resolv.conf are asked, one after another.
+TYPE is A (the default), AAAA, NS, CNAME, SOA, PTR, MX, TXT, SRV, CAA, or any other by its name or as
+TYPE65280, whose data are shown in hexadecimal. An address in place of NAME, or behind -x, asks for
+its PTR record. Without @SERVER those of /etc/resolv.conf are asked, one after another.
 
 Examples:
   holler dns example.org                         its IPv4 addresses
@@ -98,17 +98,21 @@ class Lookup {
     }
     const ByteVector query = query_for(asked_.question, settings_);
     start_ = monotonic_now();
-    journal_.begin(start_);
     std::optional<Error> failure;
+    std::string story;
     for (std::size_t i = 0; i < servers_.size(); ++i) {
+      const Timestamp start = monotonic_now();
       const auto reply = ask(*client, servers_[i], query, servers_.size() - i);
       if (reply) return print(*reply);
-      complain(failure_text(reply.error(), {servers_[i], query.size(), elapsed(), journal_}));
+      const Error& error = reply.error();
+      story = failure_text(error, {servers_[i], query.size(), monotonic_now() - start, journal_});
+      complain(story);
       // "No answer" leaves the most open: what one server refuses, a silent one might have said.
-      if (!failure || failure->code != ErrorCode::no_answer) failure = reply.error();
-      if (reply.error().code == ErrorCode::cancelled) break;
+      const bool cancelled = error.code == ErrorCode::cancelled;
+      if (!failure || cancelled || failure->code != ErrorCode::no_answer) failure = error;
+      if (cancelled) break;
     }
-    if (settings_.json) print_failure_json(*failure);
+    if (settings_.json) print_failure_json(*failure, story);
     return exit_code_for(failure->code);
   }
 
@@ -121,7 +125,11 @@ class Lookup {
     options.deadline =
         std::max(Duration{1}, (options.deadline - elapsed()) / static_cast<std::int64_t>(left));
     options.stop = signals_.token();
-    return client.ask(server, text_of(query), options);
+    journal_.begin(monotonic_now());
+    auto reply = client.ask(server, text_of(query), options);
+    attempts_ += journal_.attempts();
+    dropped_ += journal_.dropped();
+    return reply;
   }
 
   ExitCode print(const Reply& reply) {
@@ -130,8 +138,8 @@ class Lookup {
       complain(reply.peer.to_string() + " sent a malformed reply");
       return ExitCode::no_answer;
     }
-    const DnsAnswer answer{asked_.question,     !settings_.no_edns, *std::move(message), reply,
-                           journal_.attempts(), elapsed(),          journal_.dropped()};
+    const DnsAnswer answer{
+        asked_.question, !settings_.no_edns, *std::move(message), reply, attempts_, elapsed(), dropped_};
     switch (settings_.form()) {
       case Form::json: print_json(answer_json(answer)); break;
       case Form::full: standard_output().write(full_text(answer)); break;
@@ -143,15 +151,15 @@ class Lookup {
     return ExitCode::answered;
   }
 
-  void print_failure_json(const Error& error) const {
+  void print_failure_json(const Error& error, const std::string& story) const {
     Json object;
     object["outcome"] = name_of(error.code);
     object["question"] = question_json(asked_.question);
     object["server"] = journal_.peer() ? Json(journal_.peer()->to_string()) : Json(nullptr);
-    object["attempts"] = journal_.attempts();
+    object["attempts"] = attempts_;
     object["elapsed_ms"] = json_milliseconds(elapsed());
-    object["dropped"] = json_counts(journal_.dropped());
-    object["error"] = error.message();
+    object["dropped"] = json_counts(dropped_);
+    object["error"] = story;
     print_json(object);
   }
 
@@ -159,6 +167,8 @@ class Lookup {
   DnsQuestion asked_;
   std::vector<std::string> servers_;
   Timestamp start_;
+  std::uint32_t attempts_ = 0;  // to all servers together
+  DropCounts dropped_;
   Signals signals_;
   Journal journal_;
 };

@@ -55,6 +55,7 @@ ExitCode run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   add_serve(app, exit_code);
   add_ask(app, exit_code);
+  add_dns(app, exit_code);
   add_ports(app, exit_code);
   try {
     app.parse(argc, argv);

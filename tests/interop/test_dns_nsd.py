@@ -241,15 +241,15 @@ class DnsAgainstNsd(unittest.TestCase):
                 self.assertEqual((result.returncode, result.stdout), (0, "192.0.2.25\n"), result.stderr)
 
     def test_without_a_server_those_of_resolv_conf_are_asked(self):
-        for content, servers in [("# comment\nnameserver 127.0.0.1\n", "127.0.0.1"),
-                                 ("search example\nnameserver nonsense\nnameserver ::1\n", "::1"),
-                                 ("", "127.0.0.1"),
-                                 ("nameserver 127.0.0.9\nnameserver 127.0.0.1\n", "127.0.0.1")]:
+        for content, host, attempts in [("# comment\nnameserver 127.0.0.1\n", "127.0.0.1", 1),
+                                        ("search example\nnameserver nonsense\nnameserver ::1\n", "[::1]", 1),
+                                        ("", "127.0.0.1", 1),
+                                        ("nameserver 127.0.0.9\nnameserver 127.0.0.1\n", "127.0.0.1", 2)]:
             with self.subTest(content=content):
-                result = self.run_with_resolv_conf(content, "mail.guinness.example", "--json")
+                result = self.run_with_resolv_conf(content, "mail.guinness.example", "--json", *NO_REPEATS)
                 self.assertEqual(result.returncode, 0, result.stderr)
-                host = f"[{servers}]" if ":" in servers else servers
-                self.assertEqual(json.loads(result.stdout)["server"], f"{host}:{self.nsd.port}")
+                found = json.loads(result.stdout)
+                self.assertEqual((found["server"], found["attempts"]), (f"{host}:{self.nsd.port}", attempts))
 
     def run_with_resolv_conf(self, content, *arguments):
         """Runs holler dns in a mount namespace of its own, where /etc/resolv.conf is `content`."""
