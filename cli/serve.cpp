@@ -127,9 +127,7 @@ ExitCode fail(const Error& error) {
 
 ExitCode run(const Settings& settings) {
   Signals signals;
-  const ServeLog log{settings.json    ? ServeLog::Style::json
-                     : settings.quiet ? ServeLog::Style::quiet
-                                      : ServeLog::Style::people};
+  const ServeLog log{settings.json ? ServeLog::Style::json : ServeLog::Style::people, settings.quiet};
   const std::uint64_t seed = settings.seed.value_or(random_seed());
   const auto stop_if_unheard = [&signals] {
     if (standard_output().failure() != 0) signals.stop();
@@ -215,8 +213,8 @@ void add_options(CLI::App& command, Settings& settings) {
           "--allow", read_block, "Hear only askers in this block of addresses; may be repeated")
       ->type_name("CIDR")
       ->allow_extra_args(false);
-  auto* json = command.add_flag("--json", settings.json, "One JSON object a line");
-  command.add_flag("-q,--quiet", settings.quiet, "Only the first line and the summary")->excludes(json);
+  command.add_flag("--json", settings.json, "One JSON object a line");
+  command.add_flag("-q,--quiet", settings.quiet, "Only the first line and the summary");
 }
 
 }  // namespace

@@ -40,8 +40,10 @@ std::string attempt_text(std::uint8_t attempt) {
 
 }  // namespace
 
-ServeLog::ServeLog(Style style) noexcept
-    : style_{style}, wants_colour_{style == Style::people && standard_output().wants_colour()} {}
+ServeLog::ServeLog(Style style, bool quiet) noexcept
+    : style_{style},
+      quiet_{quiet},
+      wants_colour_{style == Style::people && standard_output().wants_colour()} {}
 
 void ServeLog::listening(const Endpoint& endpoint, const Json& settings, const std::string& remark) const {
   if (style_ == Style::json) {
@@ -65,7 +67,7 @@ std::string ServeLog::line(std::string_view word, std::string_view colour, const
 }
 
 void ServeLog::request(const Request& request) const {
-  if (style_ == Style::quiet) return;
+  if (quiet_) return;
   if (style_ == Style::json) {
     Json object = event_json("request", request.from, request.to);
     object["bytes"] = request.payload.size();
@@ -82,7 +84,7 @@ void ServeLog::request(const Request& request) const {
 }
 
 void ServeLog::note(const TraceEvent& event) const {
-  if (style_ == Style::quiet) return;
+  if (quiet_) return;
   const bool dropped = event.kind == TraceEvent::Kind::dropped && event.drop.has_value();
   const bool repeated = event.kind == TraceEvent::Kind::received && event.repeat;
   if (event.kind == TraceEvent::Kind::sent) note_denial(event);

@@ -15,9 +15,10 @@ namespace holler::cli {
 /// What `serve` prints: a line for each request, repeat and dropped datagram, for people or as JSON.
 class ServeLog {
  public:
-  enum class Style : unsigned char { people, json, quiet };
+  enum class Style : unsigned char { people, json };
 
-  explicit ServeLog(Style style) noexcept;
+  /// @param quiet  only the first line and the summary
+  ServeLog(Style style, bool quiet) noexcept;
 
   /// The first line, which scripts wait for.
   void listening(const Endpoint& endpoint, const Json& settings, const std::string& remark) const;
@@ -32,6 +33,7 @@ class ServeLog {
                                  std::size_t bytes, std::string_view rest) const;
 
   Style style_;
+  bool quiet_;
   bool wants_colour_;
 };
 

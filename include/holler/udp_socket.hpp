@@ -152,7 +152,7 @@ class UdpSocket {
   [[nodiscard]] Result<bool> wait(Duration timeout) const;
 
   /// Datagrams that the kernel threw away, nearly always because the receive buffer was full, since the
-  /// socket was made (SO_RXQ_OVFL): as many as had been when the last datagram received came in.
+  /// socket was made: up to now, which takes a system call (SO_MEMINFO).
   [[nodiscard]] std::uint64_t kernel_drops() const noexcept;
   /// What the kernel granted, in its own counting (twice what was asked, at most twice rmem_max).
   [[nodiscard]] std::size_t receive_buffer_bytes() const;

@@ -1,7 +1,9 @@
 #include "holler/udp_socket.hpp"
 
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -201,7 +203,15 @@ Result<bool> UdpSocket::wait(Duration timeout) const {
   return failure(socket_failure(errno));
 }
 
-std::uint64_t UdpSocket::kernel_drops() const noexcept { return state_->drops; }
+std::uint64_t UdpSocket::kernel_drops() const noexcept {
+  // SO_RXQ_OVFL only tells with the next datagram, and after the last flood there is none.
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t size = sizeof memory;
+  if (::getsockopt(state_->descriptor.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &size) != 0) {
+    return state_->drops;
+  }
+  return state_->drops + static_cast<std::uint32_t>(memory[SK_MEMINFO_DROPS] - state_->drops_counter);
+}
 
 std::size_t UdpSocket::receive_buffer_bytes() const {
   return static_cast<std::size_t>(get_option(state_->descriptor.get(), SOL_SOCKET, SO_RCVBUF).value_or(0));

@@ -8,7 +8,9 @@
 namespace holler {
 namespace {
 
-constexpr std::size_t kBatchDatagrams = 4;  // one reply is expected; a few strangers may come along
+/// One reply is expected, and the kernel looks for a second only where there is a place for it: seen on
+/// Linux 6.18, the vain look costs 4 % of a round trip on loopback.
+constexpr std::size_t kBatchDatagrams = 1;
 
 constexpr std::uint64_t kSocketToken = 0;
 constexpr std::uint64_t kWakeToken = 1;

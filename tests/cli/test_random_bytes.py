@@ -45,13 +45,13 @@ class RandomBytes(unittest.TestCase):
         quarantine = {"ASAN_OPTIONS": "quarantine_size_mb=4"}
         with Server("--json", "--quiet", env=quarantine) as server, \
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.connect(("127.0.0.1", server.port))
+            sock.connect((server.address, int(server.port)))
             generator = random.Random(7)
             count = self.throw(sock, generator, WARM_UP_BYTES)
-            wait_until(lambda: waiting_bytes(server.port) == 0, "the server has read everything")
+            wait_until(lambda: waiting_bytes(int(server.port)) == 0, "the server has read everything")
             warm = resident_bytes(server.pid)
             count += self.throw(sock, generator, BYTES - WARM_UP_BYTES)
-            wait_until(lambda: waiting_bytes(server.port) == 0, "the server has read everything")
+            wait_until(lambda: waiting_bytes(int(server.port)) == 0, "the server has read everything")
             self.assertLess(resident_bytes(server.pid) - warm, GROWTH_BYTES_MAX)
             self.assertEqual(server.end(), 0)
             summary = server.events()[-1]
