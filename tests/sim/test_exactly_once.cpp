@@ -68,7 +68,8 @@ TEST_F(ExactlyOnce, AThousandAsksOfAServerThatDropsHalf) {
   int left = 1000;
   const auto ask = [&] {
     if (left-- > 0)
-      client.ask(server.at(), "ask " + std::to_string(left), {.deadline = 120s, .first_wait = 100ms});
+      client.ask(server.at(), "ask " + std::to_string(left),
+                 {.deadline = 120s, .first_wait = 100ms, .backoff_max = 2s});
   };
   client.set_on_end([&](const RequestEvent&) { ask(); });
   ask();
