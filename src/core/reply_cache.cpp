@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kSparseness = 8;
 constexpr std::size_t kGapFree = 64;
 /// Payload memory that a place keeps for its next request.
-constexpr std::size_t kPayloadKeptMax = 2048;
+constexpr std::size_t kPayloadKeptMax = 256;
 
 }  // namespace
 

@@ -77,6 +77,13 @@ class ReplyCache {
   /// Forgets one request, so that a copy of it counts as new.
   void forget(const RequestKey& key);
 
+  /// More than half of a bound is used. From here on a request from an address that has not been shown to
+  /// be its asker's should not be added: a flood of invented askers could fill the rest.
+  [[nodiscard]] bool crowded() const noexcept {
+    return index_.size() > limits_.conversations_max / 2 || places_ > limits_.places_max / 2 ||
+           payload_bytes_ > limits_.payload_bytes_max / 2;
+  }
+
   [[nodiscard]] Timestamp next_timeout() const noexcept { return timers_.next(); }
   void handle_timeout(Timestamp now);
 

@@ -122,8 +122,8 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
   if (outgoing.kind == ReplyKind::reply && !within_amplification(outgoing, entry, whole)) {
     outgoing.kind = ReplyKind::verify;
     payload = {};
-    cookie = cookie_for(now, outgoing.to, 0);
   }
+  if (outgoing.kind == ReplyKind::verify) cookie = cookie_for(now, outgoing.to, 0);
   const ReplyStamp stamp{.kind = outgoing.kind,
                          .number = outgoing.key.number,
                          .id = outgoing.id,

@@ -111,6 +111,9 @@ class Responder::Engine {
   // address verification
   KeyedHash::Digest cookie_for(Timestamp now, const Endpoint& peer, std::int64_t epochs_ago) const;
   bool cookie_valid(Timestamp now, const Endpoint& peer, Bytes cookie) const;
+  bool shows_address(Timestamp now, const Incoming& incoming, Bytes cookie) const {
+    return incoming.from.address.is_loopback() || cookie_valid(now, incoming.from, cookie);
+  }
 
   std::vector<const Codec*> codecs_;
   ResponderOptions options_;

@@ -48,6 +48,13 @@ ReceiptResult Responder::Engine::receive_identified(Timestamp now, const Incomin
                                                     const Decoded& decoded) {
   const RequestView& view = decoded.view;
   const RequestKey key{view.conversation, view.number};
+  // What cannot be served, or may be invented, leaves no trace in the memory of requests.
+  const bool full = jobs() >= options_.jobs_max;
+  if ((full || (cache_.crowded() && !shows_address(now, incoming, view.cookie))) && !cache_.find(key)) {
+    if (full) return decline_busy(now, incoming, decoded);
+    queue_note(now, incoming, decoded, ReplyKind::verify, Duration::zero());
+    return {.receipt = Receipt::declined};
+  }
   const Duration left = std::min(view.time_left, options_.time_left_max);
   const Timestamp keep_until = later(later(now, left), options_.datagram_lifetime);
   const auto [finding, entry] = cache_.find_or_add(now, key, view.done_below, view.id, keep_until);
@@ -55,12 +62,8 @@ ReceiptResult Responder::Engine::receive_identified(Timestamp now, const Incomin
     case ReplyCache::Finding::done: return drop(DropReason::already_done);
     case ReplyCache::Finding::wrong_id: return drop(DropReason::wrong_id);
     case ReplyCache::Finding::full: return decline_busy(now, incoming, decoded);
-    case ReplyCache::Finding::known: break;
-    case ReplyCache::Finding::fresh:
-      if (jobs() >= options_.jobs_max) {
-        cache_.forget(key);
-        return decline_busy(now, incoming, decoded);
-      }
+    case ReplyCache::Finding::known:
+    case ReplyCache::Finding::fresh: break;
   }
   if (entry->asker != incoming.from.address) {
     // One asker that has shown its address, or has sent much, must not be able to spend that on another's.

@@ -25,7 +25,7 @@ class Driver {
         secrets_{seed + 1},
         options_{.jobs_max = 1 + random_.below(10),
                  .conversations_max = 1 + random_.below(6),
-                 .replies_max = 64 << random_.below(4),
+                 .replies_max = std::size_t{64} << random_.below(4),
                  .reply_bytes_max = 500 + random_.below(5000),
                  .datagram_bytes_max = kReplyMost,
                  .datagram_lifetime = random_.between(0s, 20s),
@@ -91,7 +91,8 @@ class Driver {
 
   void request() {
     const Key key{1 + pick(5), 1 + pick(pick(20) == 0 ? 2000 : 30)};
-    const Duration left = random_.between(1ms, 15s);
+    const Duration left = 1ms * (1 + pick(15'000));
+    const Endpoint asker = any_asker();
     const std::uint64_t done_below = pick(8) == 0 ? 1 + random_.below(key.number) : 1;
     ByteVector datagram(300);
     const RequestStamp stamp{.conversation = key.conversation,
@@ -100,9 +101,9 @@ class Driver {
                              .id = key.number * 7,
                              .attempt = static_cast<std::uint8_t>(pick(5)),
                              .time_left = left,
-                             .cookie = pick(2) == 0 ? Bytes{cookie_} : Bytes{}};
+                             .cookie = cookies_[pick(5) == 0 ? any_asker().address : asker.address]};
     datagram.resize(holler_codec().encode_request(stamp, ByteVector(pick(100)), datagram).value_or(0));
-    const ReceiptResult result = receive(any_asker(), datagram, left);
+    const ReceiptResult result = receive(asker, datagram, left);
     Known& known = known_[key];
     if (result.receipt == Receipt::request) {
       EXPECT_TRUE(!known.handed_out || known.remembered_until <= now_) << "the handler would run twice";
@@ -210,11 +211,11 @@ class Driver {
       EXPECT_LE(sent->bytes, kReplyMost);
       Traffic& traffic = traffic_[sent->to.address];
       traffic.sent += sent->bytes + 28;
-      if (cookie_.empty()) {  // no one can have shown an address before the first cookie is out
+      if (cookies_[sent->to.address].empty()) {  // it cannot have shown that it is there
         EXPECT_LE(traffic.sent, 3 * traffic.received);
       }
       const ReplyView view = holler_codec().decode_reply(Bytes{buffer}.first(sent->bytes));
-      if (sent->kind == ReplyKind::verify && pick(10) == 0) cookie_ = copy_of(view.cookie);
+      if (sent->kind == ReplyKind::verify && pick(3) == 0) cookies_[sent->to.address] = copy_of(view.cookie);
     }
   }
 
@@ -253,7 +254,7 @@ class Driver {
   std::vector<Open> open_;
   std::vector<Held> held_;
   std::map<Address, Traffic> traffic_;
-  ByteVector cookie_;
+  std::map<Address, ByteVector> cookies_;  // that came back to their addresses
 };
 
 TEST(ResponderInterleavings, HandEachRequestOutOnceAndForgetItInTheEnd) {
