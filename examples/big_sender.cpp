@@ -10,8 +10,7 @@
 #include "examples/program.hpp"
 #include "examples/python_text.hpp"
 
-using namespace chapter;
-
+namespace chapter {
 namespace {
 
 #if defined(IP_MTU) && defined(IP_MTU_DISCOVER) && defined(IP_PMTUDISC_DO)
@@ -55,13 +54,14 @@ int send_big_datagram(const std::string&, std::uint16_t) {
 #endif
 
 }  // namespace
+}  // namespace chapter
 
 int main(int count, char** values) {
-  end_on_signals<kInterrupted>();
+  chapter::end_on_signals<chapter::kInterrupted>();
   const auto arguments =
-      read_arguments({.program = "big_sender",
-                      .description = "Send a big UDP datagram to learn the MTU of the network path",
-                      .host = "the host to which to target the packet"},
-                     count, values);
-  return send_big_datagram(arguments.host, arguments.port);
+      chapter::read_arguments({.program = "big_sender",
+                               .description = "Send a big UDP datagram to learn the MTU of the network path",
+                               .host = "the host to which to target the packet"},
+                              count, values);
+  return chapter::send_big_datagram(arguments.host, arguments.port);
 }

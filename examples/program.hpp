@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <unistd.h>
 
 #include "holler/error.hpp"
@@ -19,7 +19,12 @@
 /// What the chapter's four programs share: arguments as argparse reads them, exit codes, signals, names.
 namespace chapter {
 
-enum Exit : int { kDone = 0, kNoAnswer = 1, kUsage = 2, kRefused = 3, kLocalFailure = 4, kInterrupted = 130 };
+inline constexpr int kDone = 0;
+inline constexpr int kNoAnswer = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kRefused = 3;
+inline constexpr int kLocalFailure = 4;
+inline constexpr int kInterrupted = 130;
 
 struct Usage {
   std::string_view program;
@@ -56,12 +61,12 @@ struct Arguments {
   text +=
       "\nexit codes: 0 done, 1 no answer, 2 usage, 3 connection refused, 4 local failure, 130 interrupted\n";
   std::fputs(text.c_str(), stdout);
-  std::exit(kDone);
+  std::exit(kDone);  // NOLINT(concurrency-mt-unsafe): there is one thread
 }
 
 [[noreturn]] inline void usage_error(const Usage& usage, std::string_view problem) {
   std::fputs(holler::format("{}{}: error: {}\n", usage_line(usage), usage.program, problem).c_str(), stderr);
-  std::exit(kUsage);
+  std::exit(kUsage);  // NOLINT(concurrency-mt-unsafe): there is one thread
 }
 
 /// Reads the arguments; ends the program for `-h`, and with exit code 2 for what it cannot understand.
@@ -78,6 +83,7 @@ struct Arguments {
   };
   while (next < count) {
     const std::string_view word = values[next++];
+    const bool looks_like_option = word.size() > 1 && word.starts_with('-');
     if (word == "-h" || word == "--help") print_help(usage);
     if (word.starts_with("-p")) {
       const auto port = holler::port_named(word.size() > 2 ? word.substr(2) : value_of("-p"));
@@ -85,16 +91,14 @@ struct Arguments {
       result.port = *port;
     } else if (!option_name.empty() && word == option_name) {
       result.option = option_takes_value ? value_of(option_name) : "";
-    } else if (word.size() > 1 && word.starts_with('-')) {
-      usage_error(usage, holler::format("unrecognized arguments: {}", word));
-    } else if (need_role) {
+    } else if (need_role && !looks_like_option) {
       if (word != "client" && word != "server") {
         usage_error(usage, holler::format(
                                "argument role: invalid choice: '{}' (choose from 'client', 'server')", word));
       }
       result.server = word == "server";
       need_role = false;
-    } else if (need_host) {
+    } else if (need_host && !looks_like_option) {
       result.host = word;
       need_host = false;
     } else {
@@ -126,7 +130,8 @@ struct Arguments {
     const char* type = refused                                              ? "ConnectionRefusedError"
                        : error.code == holler::ErrorCode::permission_denied ? "PermissionError"
                                                                             : "OSError";
-    std::fprintf(stderr, "%s: [Errno %d] %s\n", type, number, std::strerror(number));
+    std::fprintf(stderr, "%s: [Errno %d] %s\n", type, number,
+                 std::generic_category().message(number).c_str());
   }
   std::fprintf(stderr, "%s\n", error.message().c_str());
   return refused ? kRefused : kLocalFailure;
@@ -134,7 +139,7 @@ struct Arguments {
 
 /// SIGINT and SIGTERM end the program at once, with `status`. Every line is out when it is printed and the
 /// kernel frees the port, so there is nothing to tidy up first.
-template <Exit status>
+template <int status>
 void end_on_signals() {
   for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { _exit(status); });
 }

@@ -16,7 +16,8 @@ namespace chapter {
 /// `repr()` of a str. Bytes over 0x7F, on which the listings' `decode('ascii')` dies, are shown as \xNN:
 /// what a stranger sends reaches neither the program's life nor the terminal's settings.
 [[nodiscard]] inline std::string python_repr(std::string_view text) {
-  const bool only_single = text.find('\'') != text.npos && text.find('"') == text.npos;
+  const bool only_single =
+      text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
   const char quote = only_single ? '"' : '\'';
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out{quote};
@@ -46,9 +47,9 @@ namespace chapter {
 /// `repr()` of a float: the shortest digits that mean the same number, and always a point.
 [[nodiscard]] inline std::string python_float(double value) {
   std::array<char, 32> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-  std::string out{buffer.data(), end};
-  return out.find_first_not_of("-0123456789") == out.npos ? out + ".0" : out;
+  const auto written = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  const std::string out{buffer.data(), static_cast<std::size_t>(written.ptr - buffer.data())};
+  return out.find_first_not_of("-0123456789") == std::string::npos ? out + ".0" : out;
 }
 
 /// `print()`, and the line is out at once, also into a pipe.

@@ -7,8 +7,7 @@
 #include "examples/program.hpp"
 #include "examples/python_text.hpp"
 
-using namespace chapter;
-
+namespace chapter {
 namespace {
 
 int serve(const std::string& host, std::uint16_t port) {
@@ -42,13 +41,15 @@ int shout(const std::string& network, std::uint16_t port) {
 }
 
 }  // namespace
+}  // namespace chapter
 
 int main(int count, char** values) {
   const auto arguments =
-      read_arguments({.program = "udp_broadcast",
-                      .description = "Send, receive UDP broadcast",
-                      .role = true,
-                      .host = "interface the server listens at; network the client sends to"},
-                     count, values);
-  return arguments.server ? serve(arguments.host, arguments.port) : shout(arguments.host, arguments.port);
+      chapter::read_arguments({.program = "udp_broadcast",
+                               .description = "Send, receive UDP broadcast",
+                               .role = true,
+                               .host = "interface the server listens at; network the client sends to"},
+                              count, values);
+  return arguments.server ? chapter::serve(arguments.host, arguments.port)
+                          : chapter::shout(arguments.host, arguments.port);
 }

@@ -5,14 +5,14 @@
 #include <cstdio>
 #include <ctime>
 #include <string>
+#include <tuple>
 
 #include "holler/udp_socket.hpp"
 
 #include "examples/program.hpp"
 #include "examples/python_text.hpp"
 
-using namespace chapter;
-
+namespace chapter {
 namespace {
 
 int serve(std::uint16_t port) {
@@ -30,7 +30,7 @@ int serve(std::uint16_t port) {
           python_repr(holler::text_of(datagram.bytes)));
       const auto reply = holler::format("Your data was {} bytes long", datagram.bytes.size());
       // A reply that cannot be sent is a reply that got lost: UDP's askers live with both.
-      (void)socket->send_to(datagram.from, holler::bytes_of(reply));
+      std::ignore = socket->send_to(datagram.from, holler::bytes_of(reply));
     }
     (void)socket->receive_errors();  // a client that has closed its socket is no reason to stop
   }
@@ -83,14 +83,16 @@ int ask(std::uint16_t port, bool naive) {
 }
 
 }  // namespace
+}  // namespace chapter
 
 int main(int count, char** values) {
   const auto arguments =
-      read_arguments({.program = "udp_local",
-                      .description = "Send and receive UDP locally",
-                      .role = true,
-                      .option = "--naive",
-                      .option_help = "client: believe whoever answers first, as the chapter's does"},
-                     count, values);
-  return arguments.server ? serve(arguments.port) : ask(arguments.port, arguments.option.has_value());
+      chapter::read_arguments({.program = "udp_local",
+                               .description = "Send and receive UDP locally",
+                               .role = true,
+                               .option = "--naive",
+                               .option_help = "client: believe whoever answers first, as the chapter's does"},
+                              count, values);
+  return arguments.server ? chapter::serve(arguments.port)
+                          : chapter::ask(arguments.port, arguments.option.has_value());
 }

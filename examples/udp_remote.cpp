@@ -12,9 +12,7 @@
 #include "examples/program.hpp"
 #include "examples/python_text.hpp"
 
-using namespace chapter;
-using namespace std::chrono_literals;
-
+namespace chapter {
 namespace {
 
 int serve(const std::string& host, std::uint16_t port, std::unique_ptr<holler::RandomSource> random) {
@@ -34,9 +32,11 @@ int serve(const std::string& host, std::uint16_t port, std::unique_ptr<holler::R
 
   const auto served = server->serve([](const holler::Request& request, holler::ReplyWriter& reply) {
     say("The client at {} says {}", python_tuple(request.from), python_repr(request.text()));
-    if (request.delivery != holler::Delivery::unicast)
-      return reply.ignore();  // one shout, no storm of answers
-    reply.print("Your data was {} bytes long", request.payload.size());
+    if (request.delivery == holler::Delivery::unicast) {
+      reply.print("Your data was {} bytes long", request.payload.size());
+    } else {
+      reply.ignore();  // one shout, no storm of answers
+    }
   });
   return served ? kDone : fail(served.error());
 }
@@ -58,8 +58,9 @@ int ask(const std::string& host, std::uint16_t port) {
 
   // The chapter's schedule: 0.1 s, doubled four times, to the letter. Leave these options out and the
   // client learns the peer's round-trip time, and adds the jitter that keeps many of them out of step.
-  const auto reply = client->ask(*server, holler::bytes_of("This is another message"),
-                                 {.first_wait = 100ms, .attempts_max = 5, .jitter = holler::percent(0)});
+  const auto reply = client->ask(
+      *server, holler::bytes_of("This is another message"),
+      {.first_wait = std::chrono::milliseconds{100}, .attempts_max = 5, .jitter = holler::percent(0)});
   if (!reply && reply.error().code == holler::ErrorCode::no_answer) {
     std::fputs("RuntimeError: I think the server is down\n", stderr);
     return kNoAnswer;
@@ -70,25 +71,27 @@ int ask(const std::string& host, std::uint16_t port) {
 }
 
 }  // namespace
+}  // namespace chapter
 
 int main(int count, char** values) {
-  const Usage usage{.program = "udp_remote",
-                    .description = "Send and receive UDP, pretending packets are often dropped",
-                    .role = true,
-                    .host = "interface the server listens at; host the client sends to",
-                    .option = "--seed N",
-                    .option_help = "server: drop the same packets in every run with the same number"};
-  const auto arguments = read_arguments(usage, count, values);
+  const chapter::Usage usage{
+      .program = "udp_remote",
+      .description = "Send and receive UDP, pretending packets are often dropped",
+      .role = true,
+      .host = "interface the server listens at; host the client sends to",
+      .option = "--seed N",
+      .option_help = "server: drop the same packets in every run with the same number"};
+  const auto arguments = chapter::read_arguments(usage, count, values);
   std::unique_ptr<holler::RandomSource> random = std::make_unique<holler::SystemRandom>();
   if (arguments.option) {
     const std::string& text = *arguments.option;
     std::uint64_t seed = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), seed);
     if (problem != std::errc{} || end != text.data() + text.size()) {
-      usage_error(usage, holler::format("argument --seed: invalid value: '{}'", text));
+      chapter::usage_error(usage, holler::format("argument --seed: invalid value: '{}'", text));
     }
     random = std::make_unique<holler::SeededRandom>(seed);
   }
-  return arguments.server ? serve(arguments.host, arguments.port, std::move(random))
-                          : ask(arguments.host, arguments.port);
+  return arguments.server ? chapter::serve(arguments.host, arguments.port, std::move(random))
+                          : chapter::ask(arguments.host, arguments.port);
 }
