@@ -4,6 +4,7 @@ import threading
 import unittest
 
 import chapter
+import holler_test
 
 
 class LossyLine:
@@ -64,6 +65,13 @@ class ForeignLoop(unittest.TestCase):
         code, lines, errors = chapter.run("foreign_loop", "client", f"127.0.0.1:{chapter.free_port()}", "anyone?")
         self.assertEqual((code, lines), (1, []))
         self.assertIn("refused", errors)
+
+    def test_the_command_and_the_loop_understand_each_other(self):
+        answer = holler_test.run("ask", f"127.0.0.1:{self.port}", "hello")
+        self.assertEqual((answer.returncode, answer.stdout.strip()), (0, "HELLO"), answer.stderr)
+        with holler_test.Server() as server:
+            code, lines, errors = chapter.run("foreign_loop", "client", server.endpoint, "hello")
+        self.assertEqual((code, lines), (0, ["Your data was 5 bytes long"]), errors)
 
     def test_usage(self):
         for bad in ([], ["server"], ["client", "127.0.0.1"], ["king", "127.0.0.1", "x"]):

@@ -1,0 +1,73 @@
+"""The documents show what is there: their code is the examples', their files exist, their commands parse."""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import house
+
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/limits.md", "docs/departures.md", "docs/when-not-to.md")
+FILE = re.compile(r"`((?:[\w-]+/)*[\w-]+\.(?:md|hpp|cpp|py|txt|cmake)|(?:src|tests|docs|examples|include)/[\w/-]+/?)`")
+LISTING = re.compile(r"<!-- (\S+) -->\n```cpp\n(.*?)```", re.DOTALL)
+
+
+def commands(text):
+    """The lines of the README's shell blocks that call holler, without their comments."""
+    for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            line = line.removeprefix("$ ")
+            if line.startswith("holler "):
+                yield shlex.split(line.split("<")[0], comments=True)
+
+
+def option_fields(path):
+    """The fields of a header's option structs that are bounds: `jobs_max`."""
+    structs = re.findall(r"struct \w+Options \{(.*?)\n\};", house.blank(house.read(path)), re.DOTALL)
+    return [name for body in structs for name in re.findall(r"\b(\w+_max)\b\s*[={]", body)]
+
+
+class Documents(unittest.TestCase):
+    def test_the_files_that_they_name_are_there(self):
+        missing = [f"{document}: {name}" for document in DOCUMENTS for name in FILE.findall(house.read(document))
+                   if not (house.ROOT / name).exists() and not (house.ROOT / "include/holler" / name).exists()]
+        self.assertEqual([], missing)
+
+    def test_the_readmes_code_is_the_examples(self):
+        listings = LISTING.findall(house.read("README.md"))
+        self.assertEqual(["examples/readme_client.cpp", "examples/readme_server.cpp"], [path for path, _ in listings])
+        for path, code in listings:
+            self.assertEqual(house.read(path), code)
+            self.assertLessEqual(code.count("\n"), 15)
+
+    def test_the_readmes_commands_have_these_options(self):
+        holler = pathlib.Path(os.environ.get("HOLLER_BIN", house.ROOT / "build/release/bin")) / "holler"
+        if not holler.exists():
+            self.skipTest(f"{holler} is not built")
+        lines = list(commands(house.read("README.md")))
+        self.assertGreaterEqual(len(lines), 10)
+        for _, subcommand, *words in lines:
+            helped = subprocess.run([holler, subcommand, "--help"], capture_output=True, text=True, timeout=60)
+            self.assertEqual(0, helped.returncode, f"{subcommand}: {helped.stderr}")
+            for option in (word for word in words if word.startswith("-")):
+                self.assertRegex(helped.stdout, rf"(?m)^  (-\w, )?{re.escape(option)}[, ]", f"{subcommand} {option}")
+
+    def test_every_bound_that_can_be_set_is_among_the_limits(self):
+        limits = house.read("docs/limits.md")
+        fields = [field for header in ("client", "server", "requester", "responder")
+                  for field in option_fields(f"include/holler/{header}.hpp")]
+        self.assertIn("jobs_max", fields)
+        self.assertEqual([], [field for field in fields if field not in limits])
+
+    def test_the_table_of_rooms_is_the_one_that_is_held(self):
+        rows = re.findall(r"^\| `src/(\w+)` \|[^|]*\| ([^|]*) \|$", house.read("ARCHITECTURE.md"), re.MULTILINE)
+        told = {room: {name for name in allowed.split(", ") if name in house.ROOMS} for room, allowed in rows}
+        self.assertEqual(house.ROOMS, told)
+
+
+if __name__ == "__main__":
+    unittest.main()
