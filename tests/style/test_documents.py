@@ -31,6 +31,12 @@ def option_fields(path):
     return [name for body in structs for name in re.findall(r"\b(\w+_max)\b\s*[={]", body)]
 
 
+def default_bounds(path):
+    """Those bounds that are numbers, with their values: {"jobs_max": 65536}."""
+    found = re.findall(r"\b(\w+_max)\s*=\s*(\d+)U?(?:\s*<<\s*(\d+)U?)?;", house.read(path))
+    return {name: int(value) << int(shift or 0) for name, value, shift in found if value != "0"}
+
+
 class Documents(unittest.TestCase):
     def test_the_files_that_they_name_are_there(self):
         missing = [f"{document}: {name}" for document in DOCUMENTS for name in FILE.findall(house.read(document))
@@ -62,6 +68,15 @@ class Documents(unittest.TestCase):
                   for field in option_fields(f"include/holler/{header}.hpp")]
         self.assertIn("jobs_max", fields)
         self.assertEqual([], [field for field in fields if field not in limits])
+
+    def test_the_limits_have_the_numbers_of_the_code(self):
+        rows = house.read("docs/limits.md").splitlines()
+        bounds = {**default_bounds("include/holler/requester.hpp"), **default_bounds("include/holler/responder.hpp")}
+        self.assertEqual(65536, bounds["jobs_max"])
+        for name, value in bounds.items():
+            row = next(row for row in rows if name in row)
+            ways = (f"**{value:,}**", f"**{value}**", f"**{value >> 20} MiB**")
+            self.assertTrue(any(way in row for way in ways), f"{name} is {value}, and the page says {row}")
 
     def test_the_table_of_rooms_is_the_one_that_is_held(self):
         rows = re.findall(r"^\| `src/(\w+)` \|[^|]*\| ([^|]*) \|$", house.read("ARCHITECTURE.md"), re.MULTILINE)
