@@ -164,7 +164,10 @@ void Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& 
 /// @return the time in the network, where it is known which transmission was answered
 std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request, const ReplyView& view) {
   Peer& peer = peers_[request.peer];
-  if (request.state == RequestState::in_flight) peer.window.on_answer(peer.in_flight);
+  // "Busy" says that the path has room and the server has not: no reason to send it more.
+  if (request.state == RequestState::in_flight && view.kind != ReplyKind::busy) {
+    peer.window.on_answer(peer.in_flight);
+  }
   // Karn's rule (RFC 6298 §3): a sample only where it is certain which transmission was answered.
   std::uint32_t answered = view.attempt;
   if (answered == 0 && request.attempts == 1) answered = 1;

@@ -29,7 +29,7 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
 void Responder::Engine::handle_timeout(Timestamp now) {
   while (const auto job = held_.pop_due(now)) {
     const ByteVector payload = std::move(jobs_[*job].payload);
-    release(*job, payload);
+    release(now, *job, payload);
   }
   cache_.handle_timeout(now);
 }
@@ -43,12 +43,12 @@ bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Ti
     held_.set(handle.slot, not_before);
     return true;
   }
-  release(handle.slot, payload);
+  release(now, handle.slot, payload);
   return true;
 }
 
 /// Lets a reply go: into the memory of replies, and on its way.
-void Responder::Engine::release(std::uint32_t slot, Bytes payload) {
+void Responder::Engine::release(Timestamp now, std::uint32_t slot, Bytes payload) {
   const Job& job = jobs_[slot];
   Outgoing outgoing = answer_of(job, ReplyKind::reply);
   CachedReply* entry = job.identified ? cache_.find(job.key) : nullptr;
@@ -58,8 +58,11 @@ void Responder::Engine::release(std::uint32_t slot, Bytes payload) {
   } else {
     outgoing.payload.assign(payload.begin(), payload.end());
   }
-  // Without an entry the asker has declared an identified request done: nobody waits for this.
-  if (entry != nullptr || !job.identified) outgoing_.push_back(std::move(outgoing));
+  // Without an entry the asker has declared an identified request done, and after its deadline it has
+  // given up: nobody waits for this.
+  const bool expired = now >= job.given_up;
+  if (expired) stats_.dropped.add(DropReason::expired);
+  if (!expired && (entry != nullptr || !job.identified)) outgoing_.push_back(std::move(outgoing));
   close_job(slot);
 }
 

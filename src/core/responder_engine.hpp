@@ -33,6 +33,7 @@ struct Job {
   std::uint32_t channel = 0;
   std::uint32_t interface = 0;
   Timestamp received;               // the copy that arrived last
+  Timestamp given_up;               // when its asker stops waiting
   std::uint64_t wire_received = 0;  // for jobs without a cache entry
   ByteVector payload;               // of a held reply without a cache entry
 };
@@ -101,7 +102,7 @@ class Responder::Engine {
   // what leaves
   Job* find_job(JobHandle handle) noexcept;
   const Job* find_job(JobHandle handle) const noexcept;
-  void release(std::uint32_t job, Bytes payload);
+  void release(Timestamp now, std::uint32_t job, Bytes payload);
   void close_job(std::uint32_t job);
   Outgoing answer_of(const Job& job, ReplyKind kind) const;
   std::optional<ResponseTransmit> encode(Timestamp now, Outgoing& outgoing, MutableBytes buffer);

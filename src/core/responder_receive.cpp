@@ -95,6 +95,7 @@ ReceiptResult Responder::Engine::receive_repeat(Timestamp now, const Incoming& i
       job.interface = incoming.interface;
       job.attempt = decoded.view.attempt;
       job.received = now - incoming.waited;
+      job.given_up = later(job.received, decoded.view.time_left);
       queue_note(now, incoming, decoded, ReplyKind::working, options_.working_retry);
       return {.receipt = Receipt::repeat_working};
     }
@@ -162,6 +163,7 @@ std::uint32_t Responder::Engine::open_job(Timestamp now, const Incoming& incomin
   job.channel = incoming.channel;
   job.interface = incoming.interface;
   job.received = now - incoming.waited;
+  job.given_up = later(job.received, decoded.view.time_left);
   job.wire_received = wire_bytes(incoming.from, incoming.bytes.size());
   return slot;
 }
