@@ -79,7 +79,11 @@ Result<std::span<const std::uint64_t>> Poller::wait(Duration timeout) {
                     .advice = {},
                     .payload_bytes_max = {}});
   }
-  for (int i = 0; i < count; ++i) ready_.push_back(events[static_cast<std::size_t>(i)].data.u64);
+  for (int i = 0; i < count; ++i) {
+    // By value: epoll_event is packed, and its 64 bits may lie where no reference to them may point.
+    const std::uint64_t token = events[static_cast<std::size_t>(i)].data.u64;
+    ready_.push_back(token);
+  }
   return std::span<const std::uint64_t>{ready_};
 }
 
