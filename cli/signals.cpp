@@ -41,12 +41,14 @@ Signals::Signals() {
   (void)pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   stopped_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  thread_ = std::jthread{[this](const std::stop_token& end) { watch(end); }};
+  ended_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  thread_ = std::thread{[this] { watch(); }};
 }
 
 Signals::~Signals() {
-  thread_.request_stop();
+  wake(ended_);
   thread_.join();
+  ::close(ended_);
   ::close(signals_);
   ::close(stopped_);
 }
@@ -68,18 +70,16 @@ bool Signals::sleep(Duration duration) const {
   return false;
 }
 
-void Signals::watch(const std::stop_token& end) {
-  const int ended = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  const std::stop_callback wake_up{end, [ended] { wake(ended); }};
-  while (!end.stop_requested()) {
-    std::array<pollfd, 2> events{{{signals_, POLLIN, 0}, {ended, POLLIN, 0}}};
+void Signals::watch() {
+  while (true) {
+    std::array<pollfd, 2> events{{{signals_, POLLIN, 0}, {ended_, POLLIN, 0}}};
     (void)::poll(events.data(), events.size(), -1);
+    if (events[1].revents != 0) return;
     signalfd_siginfo info{};
     if (::read(signals_, &info, sizeof info) != sizeof info) continue;
     if (stopped()) ::_exit(static_cast<int>(ExitCode::interrupted));
     stop();
   }
-  ::close(ended);
 }
 
 }  // namespace holler::cli

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <stop_token>
 #include <thread>
 
@@ -28,12 +27,13 @@ class Signals {
   [[nodiscard]] int descriptor() const noexcept { return stopped_; }
 
  private:
-  void watch(const std::stop_token& end);
+  void watch();
 
   std::stop_source stop_;
   int signals_ = -1;
   int stopped_ = -1;
-  std::jthread thread_;
+  int ended_ = -1;
+  std::thread thread_;
 };
 
 }  // namespace holler::cli
