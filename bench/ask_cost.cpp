@@ -6,18 +6,17 @@
 //
 //     bench_ask_cost [ROUNDS] [LIMIT]        30 rounds of 1000 exchanges, limit 1.25
 
-#include <netinet/in.h>
-#include <pthread.h>
-#include <sched.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "holler/client.hpp"
@@ -123,7 +122,8 @@ int main(int argc, char** argv) {
   std::jthread serving{[&](const std::stop_token& stop) {
     pin(1);
     const auto served = server->serve(
-        [](const holler::Request& request, holler::ReplyWriter& reply) { reply.append(request.payload); }, stop);
+        [](const holler::Request& request, holler::ReplyWriter& reply) { reply.append(request.payload); },
+        stop);
     if (!served) std::exit(4);
   }};
 
@@ -142,8 +142,8 @@ int main(int argc, char** argv) {
   ::close(bare_asker_socket);
 
   const double ratio = median(holler_costs) / median(bare_costs);
-  std::printf("one outstanding question, %zu bytes, loopback, blocking, %d rounds of %d\n", kMessageBytes, rounds,
-              kExchanges);
+  std::printf("one outstanding question, %zu bytes, loopback, blocking, %d rounds of %d\n", kMessageBytes,
+              rounds, kExchanges);
   std::printf("  bare sendto/recvfrom  %8.2f us  (%.2f to %.2f)\n", median(bare_costs),
               *std::min_element(bare_costs.begin(), bare_costs.end()),
               *std::max_element(bare_costs.begin(), bare_costs.end()));
@@ -151,5 +151,9 @@ int main(int argc, char** argv) {
               *std::min_element(holler_costs.begin(), holler_costs.end()),
               *std::max_element(holler_costs.begin(), holler_costs.end()));
   std::printf("  ratio                 %8.3f     (at most %.2f)\n", ratio, limit);
+  const holler::RequesterStats stats = client->stats();
+  std::printf("  needless repeats      %8llu     of %llu questions\n",
+              static_cast<unsigned long long>(stats.retransmitted),
+              static_cast<unsigned long long>(stats.started));
   return ratio <= limit ? 0 : 1;
 }

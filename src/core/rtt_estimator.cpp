@@ -35,7 +35,7 @@ std::optional<Duration> RttEstimator::unbounded_timeout() const noexcept {
 
 Duration RttEstimator::timeout(Duration initial) const noexcept {
   const auto learned = unbounded_timeout();
-  return learned ? std::clamp(*learned, kFloor, kCeiling) : initial;
+  return learned ? std::min(*learned, kCeiling) : initial;
 }
 
 }  // namespace holler

@@ -10,12 +10,10 @@ namespace holler {
 /// @source RFC 6298 §2
 class RttEstimator {
  public:
-  /// The least that a wait exceeds the smoothed time by: the clock granularity G of RFC 6298 §2.3, wide
-  /// enough here for a peer's process to be scheduled.
-  static constexpr Duration kGranularity = std::chrono::milliseconds{10};
-  /// RFC 6298 §2.4 asks for 1 s because TCP cannot tell which transmission was answered and because
-  /// receivers delay their acknowledgements. Neither is so here: see docs/departures.md.
-  static constexpr Duration kFloor = std::chrono::milliseconds{20};
+  /// The least that a wait exceeds the smoothed time by, and so the shortest wait there is: the clock
+  /// granularity G of RFC 6298 §2.3, wide enough here for a peer's process to be scheduled. The floor of 1 s
+  /// that RFC 6298 §2.4 asks for has reasons that do not hold here: see docs/departures.md.
+  static constexpr Duration kGranularity = std::chrono::milliseconds{5};
   static constexpr Duration kCeiling = std::chrono::seconds{60};  ///< RFC 6298 §2.5: at least 60 s
 
   void on_sample(Duration sample) noexcept;
@@ -25,9 +23,9 @@ class RttEstimator {
   [[nodiscard]] bool has_sample() const noexcept { return smoothed_.has_value(); }
   [[nodiscard]] std::optional<Duration> smoothed() const noexcept { return smoothed_; }
   [[nodiscard]] Duration variation() const noexcept { return variation_; }
-  /// SRTT + max(G, 4·RTTVAR), before floor and ceiling; nothing without a sample.
+  /// SRTT + max(G, 4·RTTVAR), before the ceiling; nothing without a sample.
   [[nodiscard]] std::optional<Duration> unbounded_timeout() const noexcept;
-  /// The retransmission time-out: between floor and ceiling, or `initial` without a sample.
+  /// The retransmission time-out: at most the ceiling, or `initial` without a sample.
   [[nodiscard]] Duration timeout(Duration initial) const noexcept;
 
  private:

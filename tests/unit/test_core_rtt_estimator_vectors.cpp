@@ -40,10 +40,10 @@ TEST(RttEstimatorVectors, KeepsTheGranularityAboveASteadyPath) {
   EXPECT_EQ(rtt.unbounded_timeout(), 80ms + RttEstimator::kGranularity);
 }
 
-TEST(RttEstimatorVectors, StaysBetweenFloorAndCeiling) {
+TEST(RttEstimatorVectors, StaysBetweenGranularityAndCeiling) {
   RttEstimator quick;
   for (int i = 0; i < 200; ++i) quick.on_sample(1us);
-  EXPECT_EQ(quick.timeout(1s), RttEstimator::kFloor);
+  EXPECT_EQ(quick.timeout(1s), 1us + RttEstimator::kGranularity);
   RttEstimator slow;
   slow.on_sample(100s);
   EXPECT_EQ(slow.timeout(1s), RttEstimator::kCeiling);
@@ -53,7 +53,7 @@ TEST(RttEstimatorVectors, ASampleBelowZeroCountsAsZero) {
   RttEstimator rtt;
   rtt.on_sample(-5s);
   EXPECT_EQ(rtt.smoothed(), Duration::zero());
-  EXPECT_EQ(rtt.timeout(1s), RttEstimator::kFloor);
+  EXPECT_EQ(rtt.timeout(1s), RttEstimator::kGranularity);
 }
 
 TEST(RttEstimatorVectors, AnEnormousSampleGivesTheCeilingAndNoOverflow) {
@@ -71,7 +71,7 @@ TEST(RttEstimatorVectors, WhatIsRememberedOfAPeerMayBeNonsense) {
   rtt.seed(kForever, kForever);
   EXPECT_EQ(rtt.timeout(1s), RttEstimator::kCeiling);
   rtt.seed(-1s, -1s);
-  EXPECT_EQ(rtt.timeout(1s), RttEstimator::kFloor);
+  EXPECT_EQ(rtt.timeout(1s), RttEstimator::kGranularity);
   rtt.seed(100ms, 10ms);
   EXPECT_EQ(rtt.timeout(1s), 140ms);
 }
