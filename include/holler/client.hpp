@@ -64,7 +64,8 @@ struct Reply {
 class PendingAsk {
  public:
   PendingAsk() = default;
-  /// Ends it with ErrorCode::cancelled, unless it has already ended. From any thread.
+  /// Ends it with ErrorCode::cancelled, unless it has already ended. From any thread, and also when the
+  /// client has gone.
   void cancel();
 
  private:
@@ -82,10 +83,15 @@ class Client {
   [[nodiscard]] static Result<Client> open(ClientOptions options = {});
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
-  /// Ends what is outstanding with ErrorCode::cancelled, each by its callback.
+  /// Ends what is outstanding with ErrorCode::cancelled, each by its callback, before it returns. What those
+  /// callbacks ask is not taken any more: its callback is destroyed without a call. A callback may itself
+  /// destroy the client: the others are then called after it has returned. No thread may be waiting in `ask`.
+  /// A forked child has no use for its parent's client: its thread is not there.
   ~Client();
 
-  /// Asks and waits, in the caller's thread; any number of threads may ask at once.
+  /// Asks and waits, in the caller's thread; any number of threads may ask at once (but one only where
+  /// `ClientOptions::source` has a port, which one socket takes). The deadline counts from when `peer` has
+  /// been looked up.
   /// @param peer  `HOST`, `HOST:PORT`, `[V6]:PORT`; the port is 1060 where none is given, and may be a name.
   ///              Where a name has several addresses, the next is asked when one refuses or is unreachable.
   /// @error no_answer, refused, declined, busy, cancelled, too_large, name_unknown, unreachable, …
@@ -94,10 +100,13 @@ class Client {
   [[nodiscard]] Result<Reply> ask(const Endpoint& peer, Bytes payload, const AskOptions& options = {});
 
   /// Asks without waiting. `done` is called exactly once, in the client's own thread, which starts with the
-  /// first question; it may ask again, and must not block. The payload is copied.
+  /// first question; it may ask again, must not block, and must not throw (std::terminate). The payload is
+  /// copied. Where the question cannot be taken, for want of descriptors or threads or because
+  /// `RequesterOptions::outstanding_max` are outstanding, `done` is called with out_of_resources by the
+  /// caller's thread, before this returns.
   PendingAsk ask_async(const Endpoint& peer, Bytes payload, const AskOptions& options, Callback done);
 
-  /// Questions of ask_async that have not ended.
+  /// Questions of ask_async that have not ended. One has ended when its callback is about to be called.
   [[nodiscard]] std::size_t outstanding() const;
   /// The largest payload that can be asked of a peer, in bytes.
   [[nodiscard]] std::size_t payload_bytes_max(const Endpoint& peer) const noexcept;

@@ -16,6 +16,7 @@ AskLoop::AskLoop(const ClientOptions& options, Channels channels, std::size_t ba
 UdpSocket* AskLoop::transmit(Timestamp now, const OnEnd& on_end) {
   UdpSocket* blocked = nullptr;
   bool more = true;
+  no_way_.reset();
   while (more && blocked == nullptr) {
     more = false;
     while (outbox_.has_room()) {
@@ -25,36 +26,54 @@ UdpSocket* AskLoop::transmit(Timestamp now, const OnEnd& on_end) {
       more = true;
     }
     if (outbox_.empty()) break;
-    blocked = outbox_.flush([&](const Transmit& note) { return channels_.socket_of(note.channel); },
-                            [&](const OutgoingDatagram& datagram, const Transmit& note) {
-                              if (!tracer_) return;
-                              tracer_({.kind = TraceEvent::Kind::sent,
-                                       .when = now,
-                                       .local = channels_.local_of(note.channel),
-                                       .peer = note.to,
-                                       .bytes = datagram.bytes.size(),
-                                       .attempt = note.attempt,
-                                       .wait = note.wait,
-                                       .datagram = datagram.bytes});
-                            },
-                            [&](const OutgoingDatagram& datagram, const Transmit& note, const Error& error) {
-                              if (tracer_) {
-                                tracer_({.kind = TraceEvent::Kind::dropped,
-                                         .when = now,
-                                         .local = channels_.local_of(note.channel),
-                                         .peer = note.to,
-                                         .bytes = datagram.bytes.size(),
-                                         .attempt = note.attempt,
-                                         .drop = DropReason::send_failed,
-                                         .system_errno = error.system_errno,
-                                         .datagram = datagram.bytes});
-                              }
-                              requester_.handle_unreachable(
-                                  now, news_of(error, note.to, note.channel, datagram.bytes));
-                            });
+    blocked = outbox_.flush(
+        [&](const Transmit& note) { return channels_.socket_of(note.channel); },
+        [&](const OutgoingDatagram& datagram, const Transmit& note) { on_sent(now, datagram, note); },
+        [&](const OutgoingDatagram& datagram, const Transmit& note, const Error& error) {
+          on_send_failed(now, datagram, note, error);
+        });
   }
   report_ended(on_end);
   return blocked;
+}
+
+void AskLoop::on_sent(Timestamp now, const OutgoingDatagram& datagram, const Transmit& note) {
+  if (!tracer_) return;
+  tracer_({.kind = TraceEvent::Kind::sent,
+           .when = now,
+           .local = channels_.local_of(note.channel),
+           .peer = note.to,
+           .bytes = datagram.bytes.size(),
+           .attempt = note.attempt,
+           .wait = note.wait,
+           .datagram = datagram.bytes});
+}
+
+void AskLoop::on_send_failed(Timestamp now, const OutgoingDatagram& datagram, const Transmit& note,
+                             const Error& error) {
+  ++send_failures_;
+  if (tracer_) {
+    tracer_({.kind = TraceEvent::Kind::dropped,
+             .when = now,
+             .local = channels_.local_of(note.channel),
+             .peer = note.to,
+             .bytes = datagram.bytes.size(),
+             .attempt = note.attempt,
+             .drop = DropReason::send_failed,
+             .system_errno = error.system_errno,
+             .datagram = datagram.bytes});
+  }
+  // A full queue of an interface is a loss like any other on the way: the back-off repeats it.
+  if (error.code == ErrorCode::out_of_resources) return;
+  const Unreachability news = news_of(error, note.to, note.channel, datagram.bytes);
+  if (note.attempt == 1 && news.kind == Unreachable::soft) no_way_ = note.request;
+  requester_.handle_unreachable(now, news);
+}
+
+RequesterStats AskLoop::take_stats() noexcept {
+  RequesterStats stats = requester_.take_stats();
+  stats.dropped.add(DropReason::send_failed, std::exchange(send_failures_, 0));
+  return stats;
 }
 
 Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const OnEnd& on_end) {
@@ -68,9 +87,12 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
                                                              .bytes = datagram.bytes,
                                                              .truncated = datagram.truncated});
     if (tracer_) trace_arrival(now, channel, datagram, verdict);
+    arrived_at_ = datagram.to;
     report_ended(on_end);  // while the payload is still where the event says
+    arrived_at_.reset();
   }
-  if (*count == 0 || socket->errors_waiting()) {
+  socket = channels_.socket_of(channel);  // a question that ended may have taken its socket with it
+  if (socket != nullptr && (*count == 0 || socket->errors_waiting())) {
     receive_errors(now, channel, *socket);
     report_ended(on_end);
   }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "holler/client.hpp"
@@ -35,12 +37,22 @@ class AskLoop {
   /// @return how many datagrams; a full batch means that there may be more
   [[nodiscard]] Result<std::size_t> receive(Timestamp now, std::uint32_t channel, const OnEnd& on_end);
   void report_ended(const OnEnd& on_end);
+  /// The requester's, with what the kernel would not send; they start again from zero.
+  [[nodiscard]] RequesterStats take_stats() noexcept;
+  /// While `on_end` runs: where the datagram arrived that ended the request, if one did.
+  [[nodiscard]] const std::optional<Endpoint>& arrived_at() const noexcept { return arrived_at_; }
+  /// In the last `transmit` the kernel said of the first datagram of this request that no way leads to the
+  /// peer from its socket: nothing of the request has left.
+  [[nodiscard]] bool found_no_way(RequestHandle request) const noexcept { return no_way_ == request; }
   [[nodiscard]] std::size_t batch_datagrams() const noexcept { return batch_datagrams_; }
 
  private:
   void trace_arrival(Timestamp now, std::uint32_t channel, const ReceivedDatagram& datagram,
                      const Verdict& verdict);
   void receive_errors(Timestamp now, std::uint32_t channel, UdpSocket& socket);
+  void on_sent(Timestamp now, const OutgoingDatagram& datagram, const Transmit& note);
+  void on_send_failed(Timestamp now, const OutgoingDatagram& datagram, const Transmit& note,
+                      const Error& error);
 
   Tracer tracer_;
   Channels channels_;
@@ -49,6 +61,9 @@ class AskLoop {
   std::size_t batch_datagrams_;
   ReceiveBatch batch_;
   Outbox<Transmit> outbox_;
+  std::optional<Endpoint> arrived_at_;
+  std::uint64_t send_failures_ = 0;  // since the statistics were last taken
+  std::optional<RequestHandle> no_way_;
 };
 
 }  // namespace holler

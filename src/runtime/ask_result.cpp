@@ -17,7 +17,7 @@ Error ask_error(ErrorCode code, const Endpoint& peer, std::string advice) {
 
 std::string advice_on_silence(const RequestEvent& event) {
   if (event.attempts == 0) {
-    return "it was never sent: too many questions are waiting for the same peer";
+    return "it was never sent: there was no time, or too many questions are waiting";
   }
   if (event.heard) return "the server said that it is working on it: allow more time";
   std::string advice = "asked " + std::to_string(event.attempts) + (event.attempts == 1 ? " time" : " times");
@@ -61,6 +61,11 @@ Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_
   }
   return ask_error(ErrorCode::out_of_resources, peer,
                    "too many questions are outstanding: wait for some to end");
+}
+
+Error source_of_other_version(const Endpoint& peer, const Address& source) {
+  return ask_error(ErrorCode::invalid_argument, peer,
+                   "the source " + source.to_string() + " is of the other IP version");
 }
 
 Result<Reply> result_of(const RequestEvent& event, const Endpoint& local) {

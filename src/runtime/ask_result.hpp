@@ -8,6 +8,9 @@ namespace holler {
 /// Why a request was not even started.
 [[nodiscard]] Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_bytes_max);
 
+/// The source that the client was given cannot talk with this peer.
+[[nodiscard]] Error source_of_other_version(const Endpoint& peer, const Address& source);
+
 /// How a request ended, in the terms of the public API; the payload is copied.
 [[nodiscard]] Result<Reply> result_of(const RequestEvent& event, const Endpoint& local);
 

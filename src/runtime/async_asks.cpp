@@ -1,6 +1,8 @@
 #include "runtime/async_asks.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "runtime/ask_result.hpp"
@@ -14,17 +16,31 @@ constexpr std::uint32_t kFreshChannelsMax = 256;  // sockets of questions that h
 constexpr int kBatchesInARow = 8;                 // from one socket, before the others have their turn
 constexpr std::uint64_t kWakeToken = ~std::uint64_t{0};
 
+/// The end of a question that was never begun.
+Result<Reply> ended(Outcome outcome, const Endpoint& peer) {
+  return result_of({.outcome = outcome, .peer = peer, .from = peer, .payload = {}}, {});
+}
+
 }  // namespace
 
-Result<std::unique_ptr<AsyncAsks>> AsyncAsks::start(const ClientOptions& options) {
+Result<std::shared_ptr<AsyncAsks>> AsyncAsks::start(const ClientOptions& options) {
   auto poller = Poller::create();
   if (!poller) return failure(std::move(poller.error()));
   auto wake = WakeEvent::create();
   if (!wake) return failure(std::move(wake.error()));
   if (auto added = poller->add(wake->native_handle(), kWakeToken); !added)
     return failure(std::move(added.error()));
-  std::unique_ptr<AsyncAsks> asks{new AsyncAsks{options, std::move(*poller), std::move(*wake)}};
-  asks->thread_ = std::thread{[raw = asks.get()] { raw->run(); }};
+  const std::shared_ptr<AsyncAsks> asks{new AsyncAsks{options, std::move(*poller), std::move(*wake)}};
+  try {
+    asks->thread_ = std::thread{[asks] { asks->run(); }};
+  } catch (const std::system_error& error) {
+    return failure({.code = ErrorCode::out_of_resources,
+                    .system_errno = error.code().value(),
+                    .attempted = "start the client's thread",
+                    .endpoint = {},
+                    .advice = "raise the limit on processes (ulimit -u), or on memory (ulimit -v)",
+                    .payload_bytes_max = {}});
+  }
   return asks;
 }
 
@@ -41,34 +57,50 @@ AsyncAsks::AsyncAsks(const ClientOptions& options, Poller poller, WakeEvent wake
             kBatchDatagrams},
       on_end_{[this](const RequestEvent& event) { on_end(event); }} {}
 
-AsyncAsks::~AsyncAsks() {
+void AsyncAsks::end() {
   {
     const std::scoped_lock lock{mutex_};
     stopping_ = true;
   }
   wake_.notify();
-  thread_.join();
+  if (thread_.get_id() == std::this_thread::get_id()) {
+    thread_.detach();  // it holds this object itself, and ends when the callback has returned
+  } else {
+    thread_.join();
+  }
 }
 
 std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOptions& options,
                                 Callback done) {
+  if (outstanding_.fetch_add(1, std::memory_order_relaxed) >= options_.requester.outstanding_max) {
+    finish(done, failure(start_error(StartStatus::table_full, peer, 0)));
+    return kNotTaken;
+  }
   Submission submission{.peer = peer,
                         .payload = copy_of(payload),
                         .options = options,
                         .submitted = monotonic_now(),
-                        .done = std::move(done)};
-  outstanding_.fetch_add(1, std::memory_order_relaxed);
-  std::uint64_t ask = 0;
-  bool first = false;
+                        .done = std::move(done),
+                        .on_stop = {}};
+  std::optional<Error> failed;
   {
     const std::scoped_lock lock{mutex_};
-    ask = next_ask_++;
-    submission.ask = ask;
-    first = submitted_.empty();
-    submitted_.push_back(std::move(submission));
+    if (!stopping_) {
+      submission.ask = next_ask_++;
+      const bool first = submitted_.empty();
+      const std::uint64_t ask = submission.ask;
+      submitted_.push_back(std::move(submission));
+      if (first) wake_.notify();
+      return ask;
+    }
+    failed = failure_;
   }
-  if (first) wake_.notify();
-  return ask;
+  if (failed) {
+    finish(submission.done, failure(std::move(*failed)));
+  } else {
+    outstanding_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  return kNotTaken;
 }
 
 void AsyncAsks::cancel(std::uint64_t ask) {
@@ -96,7 +128,12 @@ void AsyncAsks::run() {
     }
     const auto ready = poller_.wait(next_timeout() == kNever ? kForever : next_timeout() - now);
     now = monotonic_now();
-    if (!ready) break;  // epoll itself has failed: nothing will ever arrive
+    if (!ready) {  // epoll itself has failed: nothing will ever arrive
+      const std::scoped_lock lock{mutex_};
+      failure_ = ready.error();
+      stopping_ = true;
+      break;
+    }
     for (const std::uint64_t token : *ready) {
       if (token == kWakeToken) {
         wake_.drain();
@@ -119,34 +156,43 @@ void AsyncAsks::take_orders(Timestamp now) {
     submitted.swap(submitted_);
     cancelled.swap(cancelled_);
   }
-  for (Submission& submission : submitted) begin(now, std::move(submission));
+  for (Submission& submission : submitted) take_on(now, std::move(submission));
   for (const std::uint64_t ask : cancelled) {
     if (const auto known = handles_.find(ask); known != handles_.end()) {
       loop_.requester().cancel(now, known->second);
-      continue;
+    } else if (waiting_.contains(ask)) {
+      end_waiting(ask, Outcome::cancelled);
     }
-    const auto same = [ask](const Submission& submission) { return submission.ask == ask; };
-    const auto queued = std::find_if(waiting_.begin(), waiting_.end(), same);
-    if (queued == waiting_.end()) continue;
-    const Callback done = std::move(queued->done);
-    const Endpoint peer = queued->peer;
-    waiting_.erase(queued);
-    finish(done, result_of({.outcome = Outcome::cancelled, .peer = peer}, {}));
   }
   loop_.report_ended(on_end_);
   begin_waiting(now);
 }
 
-void AsyncAsks::begin(Timestamp now, Submission submission) {
-  const bool fresh = options_.codec->traits().fresh_port;
-  if (fresh && free_channels_.empty() && channels_.size() >= kSharedChannels + kFreshChannelsMax) {
-    waiting_.push_back(std::move(submission));
+void AsyncAsks::take_on(Timestamp now, Submission submission) {
+  const std::stop_token& stop = submission.options.stop;
+  if (stop.stop_requested()) {
+    finish(submission.done, ended(Outcome::cancelled, submission.peer));
     return;
   }
+  if (stop.stop_possible()) {
+    submission.on_stop = std::make_unique<StopCallback>(stop, [this, ask = submission.ask] { cancel(ask); });
+  }
+  if (waiting_.empty() && begin(now, submission)) return;
+  const std::uint64_t ask = submission.ask;
+  waiting_deadlines_.emplace(later(submission.submitted, submission.options.deadline), ask);
+  waiting_.emplace(ask, std::move(submission));
+}
+
+/// @return false if it has to wait for a socket
+bool AsyncAsks::begin(Timestamp now, Submission& submission) {
+  if (options_.codec->traits().fresh_port && !has_free_channel()) return false;
   const auto channel = channel_for(submission.peer);
   if (!channel) {
+    const int reason = channel.error().system_errno;
+    const bool others_may_end = options_.codec->traits().fresh_port && !asks_.empty();
+    if ((reason == EMFILE || reason == ENFILE) && others_may_end) return false;
     finish(submission.done, failure(channel.error()));
-    return;
+    return true;
   }
   RequestOptions request = request_options(submission.options, *channel);
   if (request.deadline != kForever) {
@@ -158,36 +204,40 @@ void AsyncAsks::begin(Timestamp now, Submission submission) {
     release_channel(*channel);
     finish(submission.done, failure(start_error(started.status, submission.peer,
                                                 requester.payload_bytes_max(submission.peer))));
-    return;
+    return true;
   }
-  Ask& ask = asks_[key_of(started.handle)];
-  ask = {.id = submission.ask, .channel = *channel, .done = std::move(submission.done), .on_stop = {}};
+  asks_[key_of(started.handle)] = {.id = submission.ask,
+                                   .channel = *channel,
+                                   .done = std::move(submission.done),
+                                   .on_stop = std::move(submission.on_stop)};
   handles_.emplace(submission.ask, started.handle);
-  if (submission.options.stop.stop_possible()) {
-    ask.on_stop = std::make_unique<std::stop_callback<std::function<void()>>>(
-        submission.options.stop, [this, id = submission.ask] { cancel(id); });
-  }
+  return true;
+}
+
+bool AsyncAsks::has_free_channel() const noexcept {
+  return !free_channels_.empty() || channels_.size() < kSharedChannels + kFreshChannelsMax;
 }
 
 void AsyncAsks::begin_waiting(Timestamp now) {
-  while (!waiting_.empty() &&
-         (!free_channels_.empty() || channels_.size() < kSharedChannels + kFreshChannelsMax)) {
-    Submission next = std::move(waiting_.front());
-    waiting_.pop_front();
-    begin(now, std::move(next));
+  while (!waiting_.empty()) {
+    const auto next = waiting_.begin();
+    const Timestamp deadline = later(next->second.submitted, next->second.options.deadline);
+    if (!begin(now, next->second)) return;
+    waiting_deadlines_.erase({deadline, next->first});
+    waiting_.erase(next);
   }
 }
 
 void AsyncAsks::expire_waiting(Timestamp now) {
-  for (std::size_t i = 0; i < waiting_.size();) {
-    if (later(waiting_[i].submitted, waiting_[i].options.deadline) > now) {
-      ++i;
-      continue;
-    }
-    const Submission late = std::move(waiting_[i]);
-    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
-    finish(late.done, result_of({.outcome = Outcome::no_answer, .peer = late.peer}, {}));
+  while (!waiting_deadlines_.empty() && waiting_deadlines_.begin()->first <= now) {
+    end_waiting(waiting_deadlines_.begin()->second, Outcome::no_answer);
   }
+}
+
+void AsyncAsks::end_waiting(std::uint64_t ask, Outcome outcome) {
+  const Submission submission = std::move(waiting_.extract(ask).mapped());
+  waiting_deadlines_.erase({later(submission.submitted, submission.options.deadline), ask});
+  finish(submission.done, ended(outcome, submission.peer));
 }
 
 Result<std::uint32_t> AsyncAsks::channel_for(const Endpoint& peer) {
@@ -211,7 +261,12 @@ Result<std::uint32_t> AsyncAsks::channel_for(const Endpoint& peer) {
 
 Result<void> AsyncAsks::open_channel(std::uint32_t channel, const Endpoint& peer) {
   Endpoint local{peer.address.is_v6() ? Address::any_v6() : Address::any_v4(), 0};
-  if (options_.source && options_.source->address.is_v6() == peer.address.is_v6()) local = *options_.source;
+  if (options_.source) {
+    if (options_.source->address.is_v6() != peer.address.is_v6()) {
+      return failure(source_of_other_version(peer, options_.source->address));
+    }
+    local = *options_.source;
+  }
   auto socket = UdpSocket::bind(local, socket_options(options_));
   if (!socket) return failure(std::move(socket.error()));
   if (auto added = poller_.add(socket->native_handle(), channel); !added) return added;
@@ -222,7 +277,7 @@ Result<void> AsyncAsks::open_channel(std::uint32_t channel, const Endpoint& peer
 
 void AsyncAsks::release_channel(std::uint32_t channel) {
   if (channel < kSharedChannels) return;
-  kernel_drops_.fetch_add(channels_[channel].socket->kernel_drops(), std::memory_order_relaxed);
+  drops_of_closed_ += channels_[channel].socket->kernel_drops();
   poller_.remove(channels_[channel].socket->native_handle());
   channels_[channel] = {};
   free_channels_.push_back(channel);
@@ -252,8 +307,10 @@ void AsyncAsks::on_end(const RequestEvent& event) {
   const Ask ask = std::move(known->second);
   asks_.erase(known);
   handles_.erase(ask.id);
-  auto result = result_of(event, channels_[ask.channel].local);
+  // A shared socket is bound to a wildcard: which address was asked from, the answer tells.
+  auto result = result_of(event, loop_.arrived_at().value_or(channels_[ask.channel].local));
   release_channel(ask.channel);
+  publish_stats();  // before anybody learns of the end, and looks
   finish(ask.done, std::move(result));
 }
 
@@ -263,15 +320,21 @@ void AsyncAsks::finish(const Callback& done, Result<Reply> result) {
 }
 
 Timestamp AsyncAsks::next_timeout() const {
-  Timestamp next = loop_.requester().next_timeout();
-  for (const Submission& submission : waiting_) {
-    next = std::min(next, later(submission.submitted, submission.options.deadline));
-  }
-  return next;
+  const Timestamp next = loop_.requester().next_timeout();
+  return waiting_deadlines_.empty() ? next : std::min(next, waiting_deadlines_.begin()->first);
 }
 
 void AsyncAsks::publish() {
-  RequesterStats stats = loop_.requester().take_stats();
+  std::uint64_t drops = drops_of_closed_;
+  for (std::uint32_t channel = 0; channel < kSharedChannels; ++channel) {
+    if (channels_[channel].socket) drops += channels_[channel].socket->kernel_drops();
+  }
+  kernel_drops_.store(drops, std::memory_order_relaxed);
+  publish_stats();
+}
+
+void AsyncAsks::publish_stats() {
+  const RequesterStats stats = loop_.take_stats();
   const std::scoped_lock lock{mutex_};
   stats_ += stats;
 }
@@ -282,7 +345,7 @@ void AsyncAsks::cancel_all() {
     if (handles_.empty() && waiting_.empty()) return;
     const std::scoped_lock lock{mutex_};
     for (const auto& [ask, handle] : handles_) cancelled_.push_back(ask);
-    for (const Submission& submission : waiting_) cancelled_.push_back(submission.ask);
+    for (const auto& [ask, submission] : waiting_) cancelled_.push_back(ask);
   }
 }
 

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <stop_token>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "net/poller.hpp"
@@ -21,11 +24,17 @@ class AsyncAsks {
  public:
   using Callback = Client::Callback;
 
-  [[nodiscard]] static Result<std::unique_ptr<AsyncAsks>> start(const ClientOptions& options);
-  /// Ends what is outstanding with ErrorCode::cancelled.
-  ~AsyncAsks();
+  /// `submit` has not taken the question.
+  static constexpr std::uint64_t kNotTaken = 0;
 
-  /// @return what `cancel` wants to know
+  [[nodiscard]] static Result<std::shared_ptr<AsyncAsks>> start(const ClientOptions& options);
+  /// Ends what is outstanding with ErrorCode::cancelled, before it returns, or, when it is called by one of
+  /// the callbacks, after that has returned. To be called once, and before the owner lets go: others may
+  /// hold this object for a moment longer, but its thread has then ended.
+  void end();
+
+  /// @return what `cancel` wants to know, or kNotTaken: `done` has then been told why, or, once this has
+  ///         been told to end, is forgotten
   std::uint64_t submit(const Endpoint& peer, Bytes payload, const AskOptions& options, Callback done);
   void cancel(std::uint64_t ask);
 
@@ -38,6 +47,7 @@ class AsyncAsks {
   }
 
  private:
+  using StopCallback = std::stop_callback<std::function<void()>>;
   struct Submission {
     std::uint64_t ask = 0;
     Endpoint peer;
@@ -45,12 +55,13 @@ class AsyncAsks {
     AskOptions options;
     Timestamp submitted;
     Callback done;
+    std::unique_ptr<StopCallback> on_stop;
   };
   struct Ask {
     std::uint64_t id = 0;
     std::uint32_t channel = 0;
     Callback done;
-    std::unique_ptr<std::stop_callback<std::function<void()>>> on_stop;
+    std::unique_ptr<StopCallback> on_stop;
   };
   struct Channel {
     std::optional<UdpSocket> socket;
@@ -61,9 +72,12 @@ class AsyncAsks {
   AsyncAsks(const ClientOptions& options, Poller poller, WakeEvent wake);
   void run();
   void take_orders(Timestamp now);
-  void begin(Timestamp now, Submission submission);
+  void take_on(Timestamp now, Submission submission);
+  [[nodiscard]] bool begin(Timestamp now, Submission& submission);
   void begin_waiting(Timestamp now);
   void expire_waiting(Timestamp now);
+  void end_waiting(std::uint64_t ask, Outcome outcome);
+  [[nodiscard]] bool has_free_channel() const noexcept;
   [[nodiscard]] Result<std::uint32_t> channel_for(const Endpoint& peer);
   [[nodiscard]] Result<void> open_channel(std::uint32_t channel, const Endpoint& peer);
   void release_channel(std::uint32_t channel);
@@ -73,6 +87,7 @@ class AsyncAsks {
   void finish(const Callback& done, Result<Reply> result);
   [[nodiscard]] Timestamp next_timeout() const;
   void publish();
+  void publish_stats();
   void cancel_all();
 
   static std::uint64_t key_of(RequestHandle request) noexcept {
@@ -88,13 +103,16 @@ class AsyncAsks {
   AskLoop::OnEnd on_end_;
   std::unordered_map<std::uint64_t, Ask> asks_;               // by the handle of the request
   std::unordered_map<std::uint64_t, RequestHandle> handles_;  // by the ask
-  std::deque<Submission> waiting_;                            // for a socket of their own
+  std::map<std::uint64_t, Submission> waiting_;  // for a socket of their own, in the order of asking
+  std::set<std::pair<Timestamp, std::uint64_t>> waiting_deadlines_;
+  std::uint64_t drops_of_closed_ = 0;
 
   mutable std::mutex mutex_;  // guards what follows
   std::vector<Submission> submitted_;
   std::vector<std::uint64_t> cancelled_;
   std::uint64_t next_ask_ = 1;
   bool stopping_ = false;
+  std::optional<Error> failure_;  // why nothing can be asked any more
   RequesterStats stats_;
 
   std::atomic<std::size_t> outstanding_{0};

@@ -1,6 +1,7 @@
 #include "holler/client.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -29,9 +30,15 @@ bool worth_another_address(const Error& error) {
 struct Client::State {
   explicit State(ClientOptions settings) : options{std::move(settings)} {}
 
-  Result<std::unique_ptr<Lane>> take_lane(const Endpoint& peer);
+  /// An idle lane, or nullptr.
+  std::unique_ptr<Lane> take_lane(const Endpoint& peer);
+  Result<std::unique_ptr<Lane>> open_lane(const Endpoint& peer);
+  Result<Reply> ask(std::unique_ptr<Lane>& lane, const Endpoint& peer, Bytes payload,
+                    const AskOptions& question);
   void give_back(const Endpoint& peer, std::unique_ptr<Lane> lane);
-  Result<AsyncAsks*> async_asks();
+  Result<std::shared_ptr<AsyncAsks>> async_asks();
+  /// Ends what is outstanding; nothing is asked any more.
+  void end();
 
   const ClientOptions options;
   mutable std::mutex mutex;
@@ -40,38 +47,63 @@ struct Client::State {
   std::unordered_map<Endpoint, PeerMemory> peers;
   RequesterStats stats;
   std::uint64_t lost_in_closed_lanes = 0;
-  std::unique_ptr<AsyncAsks> async;
+  std::shared_ptr<AsyncAsks> async;
 };
 
-Result<std::unique_ptr<Lane>> Client::State::take_lane(const Endpoint& peer) {
-  std::unique_ptr<Lane> lane;
-  PeerMemory memory;
-  {
-    const std::scoped_lock lock{mutex};
-    if (const auto idle = idle_lanes.find(peer); idle != idle_lanes.end()) {
-      lane = std::move(idle->second.back());
-      idle->second.pop_back();
-      if (idle->second.empty()) idle_lanes.erase(idle);
-      --idle_lane_count;
+std::unique_ptr<Lane> Client::State::take_lane(const Endpoint& peer) {
+  const std::scoped_lock lock{mutex};
+  if (const auto idle = idle_lanes.find(peer); idle != idle_lanes.end()) {
+    std::unique_ptr<Lane> lane = std::move(idle->second.back());
+    idle->second.pop_back();
+    if (idle->second.empty()) idle_lanes.erase(idle);
+    --idle_lane_count;
+    return lane;
+  }
+  if (options.source && options.source->port != 0) {  // the lane of another peer holds that port
+    for (const auto& [other, lanes] : idle_lanes) {
+      for (const auto& lane : lanes) lost_in_closed_lanes += lane->kernel_drops();
     }
-    if (const auto known = peers.find(peer); known != peers.end()) memory = known->second;
+    idle_lanes.clear();
+    idle_lane_count = 0;
   }
-  if (!lane) {
-    auto opened = Lane::open(options, peer);
-    if (!opened) return opened;
-    lane = std::move(*opened);
+  return nullptr;
+}
+
+Result<std::unique_ptr<Lane>> Client::State::open_lane(const Endpoint& peer) {
+  auto lane = Lane::open(options, peer);
+  if (!lane) return lane;
+  const std::scoped_lock lock{mutex};
+  if (const auto known = peers.find(peer); known != peers.end()) {
+    (*lane)->requester().remember(peer, known->second);
   }
-  lane->requester().remember(peer, memory);
   return lane;
+}
+
+Result<Reply> Client::State::ask(std::unique_ptr<Lane>& lane, const Endpoint& peer, Bytes payload,
+                                 const AskOptions& question) {
+  const Timestamp give_up = later(monotonic_now(), question.deadline);
+  AskOptions rest = question;
+  lane = take_lane(peer);
+  if (lane) {
+    auto result = lane->ask(peer, payload, question);
+    if (!lane->found_no_way()) return result;
+    // The address that its socket was bound to has gone, or the route: see whether there is another.
+    give_back(peer, std::move(lane));
+    if (give_up != kNever) rest.deadline = give_up - monotonic_now();
+  }
+  auto opened = open_lane(peer);
+  if (!opened) return failure(std::move(opened.error()));
+  lane = std::move(*opened);
+  return lane->ask(peer, payload, rest);
 }
 
 void Client::State::give_back(const Endpoint& peer, std::unique_ptr<Lane> lane) {
   const auto learned = lane->requester().recall(peer);
-  const RequesterStats news = lane->requester().take_stats();
+  const RequesterStats news = lane->take_stats();
   const std::scoped_lock lock{mutex};
   stats += news;
   if (learned && (peers.size() < kPeersRememberedMax || peers.contains(peer))) peers[peer] = *learned;
-  if (options.codec->traits().fresh_port || lane->broken() || idle_lane_count >= kIdleLanesMax) {
+  if (options.codec->traits().fresh_port || !lane->reusable() || idle_lane_count >= kIdleLanesMax) {
     lost_in_closed_lanes += lane->kernel_drops();
     return;
   }
@@ -79,25 +111,35 @@ void Client::State::give_back(const Endpoint& peer, std::unique_ptr<Lane> lane) 
   ++idle_lane_count;
 }
 
-Result<AsyncAsks*> Client::State::async_asks() {
+Result<std::shared_ptr<AsyncAsks>> Client::State::async_asks() {
   const std::scoped_lock lock{mutex};
   if (!async) {
     auto started = AsyncAsks::start(options);
-    if (!started) return failure(std::move(started.error()));
+    if (!started) return started;
     async = std::move(*started);
   }
-  return async.get();
+  return async;
 }
 
+void Client::State::end() {
+  std::shared_ptr<AsyncAsks> ending;
+  {
+    const std::scoped_lock lock{mutex};
+    ending = async;
+  }
+  if (ending) ending->end();  // without the lock: callbacks may want it
+}
+
+/// It does not keep the client: whoever cancels must not be the one who ends it.
 struct PendingAsk::Token {
-  std::weak_ptr<Client::State> client;
+  std::weak_ptr<AsyncAsks> asks;
   std::uint64_t ask = 0;
+  std::atomic<bool> cancelled{false};
 };
 
 void PendingAsk::cancel() {
-  if (!token_) return;
-  const auto client = token_->client.lock();
-  if (client && client->async) client->async->cancel(token_->ask);
+  if (!token_ || token_->cancelled.exchange(true)) return;
+  if (const auto asks = token_->asks.lock()) asks->cancel(token_->ask);
 }
 
 Result<Client> Client::open(ClientOptions options) {
@@ -119,8 +161,18 @@ Result<Client> Client::open(ClientOptions options) {
 
 Client::Client(std::shared_ptr<State> state) noexcept : state_{std::move(state)} {}
 Client::Client(Client&&) noexcept = default;
-Client& Client::operator=(Client&&) noexcept = default;
-Client::~Client() = default;
+
+Client& Client::operator=(Client&& other) noexcept {
+  if (this != &other) {
+    if (state_) state_->end();
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+Client::~Client() {
+  if (state_) state_->end();
+}
 
 Result<Reply> Client::ask(std::string_view peer, std::string_view payload, const AskOptions& options) {
   const auto target = split_host_port(peer);
@@ -132,28 +184,35 @@ Result<Reply> Client::ask(std::string_view peer, std::string_view payload, const
   for (std::size_t i = 1; i < endpoints->size() && !result && worth_another_address(result.error()); ++i) {
     AskOptions rest = options;
     if (give_up != kNever) rest.deadline = give_up - monotonic_now();
+    if (rest.deadline <= Duration::zero()) break;
     result = ask((*endpoints)[i], bytes_of(payload), rest);
   }
   return result;
 }
 
 Result<Reply> Client::ask(const Endpoint& peer, Bytes payload, const AskOptions& options) {
-  auto lane = state_->take_lane(peer);
-  if (!lane) return failure(std::move(lane.error()));
-  auto result = (*lane)->ask(peer, payload, options);
-  state_->give_back(peer, std::move(*lane));
+  if (options.stop.stop_requested()) {
+    return result_of({.outcome = Outcome::cancelled, .peer = peer, .from = peer, .payload = {}}, {});
+  }
+  std::unique_ptr<Lane> lane;
+  auto result = state_->ask(lane, peer, payload, options);
+  if (lane) state_->give_back(peer, std::move(lane));
   return result;
 }
 
 PendingAsk Client::ask_async(const Endpoint& peer, Bytes payload, const AskOptions& options, Callback done) {
-  PendingAsk pending;
   const auto asks = state_->async_asks();
   if (!asks) {
-    done(failure(asks.error()));
-    return pending;
+    if (done) done(failure(asks.error()));
+    return {};
   }
-  pending.token_ = std::make_shared<PendingAsk::Token>(PendingAsk::Token{.client = state_, .ask = 0});
-  pending.token_->ask = (*asks)->submit(peer, payload, options, std::move(done));
+  const std::uint64_t ask = (*asks)->submit(peer, payload, options, std::move(done));
+  PendingAsk pending;
+  if (ask != AsyncAsks::kNotTaken) {
+    pending.token_ = std::make_shared<PendingAsk::Token>();
+    pending.token_->asks = *asks;
+    pending.token_->ask = ask;
+  }
   return pending;
 }
 

@@ -26,13 +26,7 @@ Result<Endpoint> source_toward(const Endpoint& peer, const SocketOptions& option
 
 Result<std::unique_ptr<Lane>> Lane::open(const ClientOptions& options, const Endpoint& peer) {
   if (options.source && options.source->address.is_v6() != peer.address.is_v6()) {
-    return failure(
-        {.code = ErrorCode::invalid_argument,
-         .system_errno = 0,
-         .attempted = "ask",
-         .endpoint = peer,
-         .advice = "the source " + options.source->address.to_string() + " is of the other IP version",
-         .payload_bytes_max = {}});
+    return failure(source_of_other_version(peer, options.source->address));
   }
   const SocketOptions socket_settings = socket_options(options);
   Endpoint local;
@@ -67,26 +61,37 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
   if (started.status != StartStatus::started) {
     return failure(start_error(started.status, peer, requester.payload_bytes_max(peer)));
   }
+  reusable_ = found_no_way_ = false;
   std::optional<Result<Reply>> result;
-  const AskLoop::OnEnd on_end = [&](const RequestEvent& event) { result = result_of(event, local_); };
+  const AskLoop::OnEnd on_end = [&](const RequestEvent& event) {
+    reusable_ = event.outcome == Outcome::refused || event.outcome == Outcome::answered || event.heard;
+    result = result_of(event, local_);
+  };
   const std::stop_callback on_stop{options.stop, [this] {
                                      if (wake_) wake_->notify();
                                    }};
   while (!result) {
     const UdpSocket* blocked = loop_.transmit(now, on_end);
+    found_no_way_ = found_no_way_ || loop_.found_no_way(started.handle);
     if (result) break;
+    if (found_no_way_ && asked_before_) {  // whoever owns this lane has a better idea than to repeat it
+      requester.cancel(now, started.handle);
+      loop_.report_ended(on_end);
+      break;
+    }
     const auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
     now = monotonic_now();
     auto received = ready && *ready ? loop_.receive(now, 0, on_end) : Result<std::size_t>{0};
     if (!ready || !received) {
-      broken_ = true;
       requester.cancel(now, started.handle);
       loop_.report_ended(on_end);
+      reusable_ = false;
       return failure(std::move(ready ? received.error() : ready.error()));
     }
     if (options.stop.stop_requested()) requester.cancel(now, started.handle);
     requester.handle_timeout(now);
   }
+  asked_before_ = true;
   return std::move(*result);
 }
 

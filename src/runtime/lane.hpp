@@ -19,9 +19,14 @@ class Lane {
   [[nodiscard]] Result<Reply> ask(const Endpoint& peer, Bytes payload, const AskOptions& options);
 
   [[nodiscard]] Requester& requester() noexcept { return loop_.requester(); }
+  [[nodiscard]] RequesterStats take_stats() noexcept { return loop_.take_stats(); }
   [[nodiscard]] std::uint64_t kernel_drops() const noexcept { return socket_.kernel_drops(); }
-  /// The socket has failed: do not use this lane again.
-  [[nodiscard]] bool broken() const noexcept { return broken_; }
+  /// Another question may use this lane. Not after silence: the socket may be bound to an address that has
+  /// gone from this host, or that routes no longer lead back to, and a new one would be bound to another.
+  [[nodiscard]] bool reusable() const noexcept { return reusable_; }
+  /// The last question has found no way to the peer from this socket, and nothing of it has left. On a lane
+  /// that has been used before it ends there, for another lane; the first one goes on trying.
+  [[nodiscard]] bool found_no_way() const noexcept { return found_no_way_; }
 
  private:
   Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local);
@@ -31,7 +36,9 @@ class Lane {
   UdpSocket socket_;
   Endpoint local_;
   AskLoop loop_;
-  bool broken_ = false;
+  bool reusable_ = false;
+  bool found_no_way_ = false;
+  bool asked_before_ = false;
   // Only for questions that can be stopped from elsewhere, and for a socket without room to send.
   std::optional<Poller> poller_;
   std::optional<WakeEvent> wake_;
