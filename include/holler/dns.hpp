@@ -220,7 +220,7 @@ struct Message {
 ///         fit its type, two EDNS records). A message with the bit for "truncated" may end anywhere behind
 ///         its questions: the records before the end are returned.
 /// @bound  memory: 60 times `message`, less than 4 MB at its largest; time: 127 labels for each name
-[[nodiscard]] std::optional<Message> decode_message(Bytes message);
+[[nodiscard]] std::optional<Message> decode_message(Bytes bytes);
 /// Writes a message, without compression.
 /// @return nullopt: over kMessageBytesMax, or a field that its place has no room for
 [[nodiscard]] std::optional<ByteVector> encode_message(const Message& message);

@@ -19,8 +19,8 @@ class FormatArgument {
   FormatArgument(bool value) : FormatArgument{value ? "true" : "false"} {}             // NOLINT(*-explicit-*)
   FormatArgument(double value) : kind_{Kind::real}, real_{value} {}                    // NOLINT(*-explicit-*)
   template <std::signed_integral Number>
-  FormatArgument(Number value)
-      : kind_{Kind::negative}, integer_{static_cast<std::uint64_t>(value)} {  // NOLINT
+  FormatArgument(Number value)  // NOLINT(*-explicit-*)
+      : kind_{Kind::negative}, integer_{static_cast<std::uint64_t>(value)} {
     if (value >= 0) kind_ = Kind::positive;
   }
   template <std::unsigned_integral Number>

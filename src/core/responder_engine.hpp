@@ -102,8 +102,8 @@ class Responder::Engine {
   // what leaves
   Job* find_job(JobHandle handle) noexcept;
   const Job* find_job(JobHandle handle) const noexcept;
-  void release(Timestamp now, std::uint32_t job, Bytes payload);
-  void close_job(std::uint32_t job);
+  void release(Timestamp now, std::uint32_t slot, Bytes payload);
+  void close_job(std::uint32_t slot);
   Outgoing answer_of(const Job& job, ReplyKind kind) const;
   std::optional<ResponseTransmit> encode(Timestamp now, Outgoing& outgoing, MutableBytes buffer);
   bool within_amplification(const Outgoing& outgoing, const CachedReply* entry,

@@ -31,7 +31,7 @@ std::vector<Duration> ClientHost::Asked::gaps() const {
   return result;
 }
 
-ClientHost::ClientHost(World& world, std::vector<Endpoint> channels, const ClientHostOptions& options)
+ClientHost::ClientHost(World& world, const std::vector<Endpoint>& channels, const ClientHostOptions& options)
     : world_{world},
       own_random_{world.fork_random()},
       keep_records_{options.keep_records},

@@ -44,7 +44,7 @@ class ClientHost final : public Host {
     [[nodiscard]] std::vector<Duration> gaps() const;
   };
 
-  ClientHost(World& world, std::vector<Endpoint> channels, const ClientHostOptions& options = {});
+  ClientHost(World& world, const std::vector<Endpoint>& channels, const ClientHostOptions& options = {});
   ClientHost(World& world, const Endpoint& at, const ClientHostOptions& options = {})
       : ClientHost{world, std::vector<Endpoint>{at}, options} {}
 

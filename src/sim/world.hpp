@@ -152,10 +152,10 @@ class World {
   std::uint32_t new_packet(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram);
   void release(std::uint32_t packet) { free_packets_.push_back(packet); }
   void handle(const Event& event);
-  void arrive(std::uint32_t packet);
-  void turn_away(std::uint32_t packet);
-  void deliver(Port port, std::uint32_t packet);
-  void bring_back(std::uint32_t packet);
+  void arrive(std::uint32_t number);
+  void turn_away(std::uint32_t number);
+  void deliver(Port port, std::uint32_t number);
+  void bring_back(std::uint32_t number);
   void wake(Host& host, Timestamp when);
   void sight(Sighting::Stage stage, const Endpoint& from, const Endpoint& to, Bytes bytes) const;
 
