@@ -49,32 +49,30 @@ bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Ti
 
 /// Lets a reply go: into the memory of replies, and on its way.
 void Responder::Engine::release(Timestamp now, std::uint32_t slot, Bytes payload) {
-  const Job& job = jobs_[slot];
-  Outgoing outgoing = answer_of(job, ReplyKind::reply);
-  CachedReply* entry = job.identified ? cache_.find(job.key) : nullptr;
+  const RequestCopy& copy = jobs_[slot].copy;
+  CachedReply* entry = entry_of(copy);
   if (entry != nullptr) {
     entry->state = CachedReply::State::replied;
     cache_.store(*entry, payload);
-  } else {
-    outgoing.payload.assign(payload.begin(), payload.end());
   }
   // Without an entry the asker has declared an identified request done, and after its deadline it has
   // given up: nobody waits for this.
-  const bool expired = now >= job.given_up;
-  if (expired) stats_.dropped.add(DropReason::expired);
-  if (!expired && (entry != nullptr || !job.identified)) outgoing_.push_back(std::move(outgoing));
+  if (now >= copy.given_up) {
+    stats_.dropped.add(DropReason::expired);
+  } else if (entry != nullptr || !copy.identified) {
+    queue_note(copy, ReplyKind::reply, Duration::zero());
+    if (!copy.identified) outgoing_.back().payload.assign(payload.begin(), payload.end());
+  }
   close_job(slot);
 }
 
 bool Responder::Engine::refuse(Timestamp /*now*/, JobHandle handle, std::uint16_t reason) {
   const Job* job = find_job(handle);
   if (job == nullptr) return false;
-  CachedReply* entry = job->identified ? cache_.find(job->key) : nullptr;
-  if (entry != nullptr) {
+  if (CachedReply* entry = entry_of(job->copy)) {
     entry->state = CachedReply::State::refused;
     entry->reason = reason;
-    outgoing_.push_back(answer_of(*job, ReplyKind::refused));
-    outgoing_.back().reason = reason;
+    queue_note(job->copy, ReplyKind::refused, Duration::zero(), reason);
   }
   ++stats_.refused;
   close_job(handle.slot);
@@ -84,10 +82,9 @@ bool Responder::Engine::refuse(Timestamp /*now*/, JobHandle handle, std::uint16_
 bool Responder::Engine::postpone(Timestamp /*now*/, JobHandle handle, Duration retry_after) {
   const Job* job = find_job(handle);
   if (job == nullptr) return false;
-  if (job->identified) {
-    cache_.forget(job->key);
-    outgoing_.push_back(answer_of(*job, ReplyKind::busy));
-    outgoing_.back().retry_after = retry_after;
+  if (job->copy.identified) {
+    cache_.forget(job->copy.key);
+    queue_note(job->copy, ReplyKind::busy, retry_after);
   }
   close_job(handle.slot);
   return true;
@@ -96,10 +93,13 @@ bool Responder::Engine::postpone(Timestamp /*now*/, JobHandle handle, Duration r
 bool Responder::Engine::ignore(Timestamp /*now*/, JobHandle handle) {
   const Job* job = find_job(handle);
   if (job == nullptr) return false;
-  CachedReply* entry = job->identified ? cache_.find(job->key) : nullptr;
-  if (entry != nullptr) entry->state = CachedReply::State::ignored;
+  if (CachedReply* entry = entry_of(job->copy)) entry->state = CachedReply::State::ignored;
   close_job(handle.slot);
   return true;
+}
+
+CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
+  return copy.identified ? cache_.find(copy.key) : nullptr;
 }
 
 std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
@@ -113,29 +113,29 @@ std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, 
 
 std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoing& outgoing,
                                                           MutableBytes buffer) {
-  CachedReply* entry = outgoing.identified ? cache_.find(outgoing.key) : nullptr;
+  const RequestCopy& copy = outgoing.copy;
+  CachedReply* entry = entry_of(copy);
   Bytes payload;
   if (outgoing.kind == ReplyKind::reply) {
-    if (outgoing.identified && entry == nullptr) return std::nullopt;  // declared done since it was queued
+    if (copy.identified && entry == nullptr) return std::nullopt;  // declared done since it was queued
     payload = entry != nullptr ? Bytes{entry->payload} : Bytes{outgoing.payload};
   }
   KeyedHash::Digest cookie{};
-  const std::size_t whole =
-      wire_bytes(outgoing.to, outgoing.codec->traits().reply_header_bytes + payload.size());
-  if (outgoing.kind == ReplyKind::reply && !within_amplification(outgoing, entry, whole)) {
+  const std::size_t whole = wire_bytes(copy.asker, copy.codec->traits().reply_header_bytes + payload.size());
+  if (outgoing.kind == ReplyKind::reply && !within_amplification(copy, entry, whole)) {
     outgoing.kind = ReplyKind::verify;
     payload = {};
   }
-  if (outgoing.kind == ReplyKind::verify) cookie = cookie_for(now, outgoing.to, 0);
+  if (outgoing.kind == ReplyKind::verify) cookie = cookie_for(now, copy.asker, 0);
   const ReplyStamp stamp{.kind = outgoing.kind,
-                         .number = outgoing.key.number,
-                         .id = outgoing.id,
-                         .attempt = outgoing.attempt,
-                         .hold = std::max(now - outgoing.received, Duration::zero()),
+                         .number = copy.key.number,
+                         .id = copy.id,
+                         .attempt = copy.attempt,
+                         .hold = std::max(now - copy.received, Duration::zero()),
                          .retry_after = outgoing.retry_after,
                          .reason = outgoing.reason,
                          .cookie = cookie};
-  const auto header = outgoing.codec->encode_reply_header(stamp, buffer);
+  const auto header = copy.codec->encode_reply_header(stamp, buffer);
   if (!header) {  // this format has no such note: a plain reply that is too large for its asker
     if (outgoing.kind == ReplyKind::verify) stats_.dropped.add(DropReason::amplification);
     return std::nullopt;
@@ -143,33 +143,34 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
   HOLLER_CHECK(*header + payload.size() <= buffer.size());
   if (!payload.empty()) std::memcpy(buffer.data() + *header, payload.data(), payload.size());
   const std::size_t bytes = *header + payload.size();
-  if (entry != nullptr && entry->asker == outgoing.to.address) {
-    entry->wire_sent += wire_bytes(outgoing.to, bytes);
-  }
-  // What was held back until its address was verified has not been sent before.
-  if (outgoing.kind == ReplyKind::reply && entry != nullptr) {
-    outgoing.repeat = std::exchange(entry->reply_sent, true);
-  }
+  if (entry != nullptr && entry->asker == copy.asker.address)
+    entry->wire_sent += wire_bytes(copy.asker, bytes);
+  bool repeat = false;
   switch (outgoing.kind) {
-    case ReplyKind::reply: stats_.answered += outgoing.repeat ? 0 : 1; break;
+    case ReplyKind::reply:
+      // What was held back until its address was verified has not been sent before.
+      if (entry != nullptr) repeat = std::exchange(entry->reply_sent, true);
+      stats_.answered += repeat ? 0 : 1;
+      break;
     case ReplyKind::working: ++stats_.working; break;
     case ReplyKind::busy: ++stats_.busy; break;
     default: break;
   }
-  return ResponseTransmit{.to = outgoing.to,
-                          .from = outgoing.from,
-                          .channel = outgoing.channel,
-                          .interface = outgoing.interface,
+  return ResponseTransmit{.to = copy.asker,
+                          .from = copy.asked,
+                          .channel = copy.channel,
+                          .interface = copy.interface,
                           .bytes = bytes,
                           .kind = outgoing.kind,
-                          .repeat = outgoing.repeat};
+                          .repeat = repeat};
 }
 
-bool Responder::Engine::within_amplification(const Outgoing& outgoing, const CachedReply* entry,
+bool Responder::Engine::within_amplification(const RequestCopy& copy, const CachedReply* entry,
                                              std::size_t wire) const noexcept {
-  if (options_.amplification_max == 0 || outgoing.to.address.is_loopback()) return true;
-  if (entry == nullptr || entry->asker != outgoing.to.address)
-    return wire <= outgoing.wire_received * options_.amplification_max;
+  if (options_.amplification_max == 0 || copy.asker.address.is_loopback()) return true;
+  if (entry == nullptr || entry->asker != copy.asker.address) {
+    return wire <= copy.wire_received * options_.amplification_max;
+  }
   return entry->verified || entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
 }
 
@@ -206,25 +207,10 @@ void Responder::Engine::close_job(std::uint32_t slot) {
   free_.push_back(slot);
 }
 
-Responder::Engine::Outgoing Responder::Engine::answer_of(const Job& job, ReplyKind kind) const {
-  return {.kind = kind,
-          .identified = job.identified,
-          .attempt = job.attempt,
-          .codec = job.codec,
-          .key = job.key,
-          .id = job.id,
-          .to = job.from,
-          .from = job.to,
-          .channel = job.channel,
-          .interface = job.interface,
-          .received = job.received,
-          .wire_received = job.wire_received};
-}
-
 std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept {
   const Job* job = find_job(handle);
   if (job == nullptr) return 0;
-  const std::size_t header = job->codec->traits().reply_header_bytes;
+  const std::size_t header = job->copy.codec->traits().reply_header_bytes;
   return options_.datagram_bytes_max - std::min(options_.datagram_bytes_max, header);
 }
 

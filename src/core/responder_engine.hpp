@@ -14,6 +14,22 @@
 
 namespace holler {
 
+/// One copy of a request: what an answer to it needs to know.
+struct RequestCopy {
+  const Codec* codec = nullptr;
+  bool identified = false;  // what follows means something
+  std::uint8_t attempt = 0;
+  RequestKey key;
+  std::uint64_t id = 0;
+  Endpoint asker;
+  Endpoint asked;  // the address of ours that the answer leaves from
+  std::uint32_t channel = 0;
+  std::uint32_t interface = 0;
+  Timestamp received;
+  Timestamp given_up;  // when its asker stops waiting
+  std::uint64_t wire_received = 0;
+};
+
 /// A request that has been handed out.
 struct Job {
   enum class State : std::uint8_t {
@@ -22,20 +38,9 @@ struct Job {
     held,  // answered, and held back until its timer
   };
   State state = State::free;
-  bool identified = false;
-  std::uint8_t attempt = 0;  // of the copy that arrived last: the one that an answer answers
   std::uint32_t generation = 0;
-  const Codec* codec = nullptr;
-  RequestKey key;
-  std::uint64_t id = 0;
-  Endpoint from;
-  Endpoint to;
-  std::uint32_t channel = 0;
-  std::uint32_t interface = 0;
-  Timestamp received;               // the copy that arrived last
-  Timestamp given_up;               // when its asker stops waiting
-  std::uint64_t wire_received = 0;  // for jobs without a cache entry
-  ByteVector payload;               // of a held reply without a cache entry
+  RequestCopy copy;    // the one that arrived last: a NAT may have moved the asker since the first
+  ByteVector payload;  // of a held reply
 };
 
 class Responder::Engine {
@@ -65,20 +70,9 @@ class Responder::Engine {
   /// A datagram that waits to be sent. The payload of an identified reply stays in the cache until then.
   struct Outgoing {
     ReplyKind kind = ReplyKind::reply;
-    bool repeat = false;
-    bool identified = false;
-    std::uint8_t attempt = 0;
+    RequestCopy copy;  // that it answers
     std::uint16_t reason = 0;
-    const Codec* codec = nullptr;
-    RequestKey key;
-    std::uint64_t id = 0;
-    Endpoint to;
-    Endpoint from;
-    std::uint32_t channel = 0;
-    std::uint32_t interface = 0;
-    Timestamp received;
     Duration retry_after{};
-    std::uint64_t wire_received = 0;
     ByteVector payload;
   };
 
@@ -88,32 +82,31 @@ class Responder::Engine {
     RequestView view;
   };
   Decoded decode(Bytes datagram) const;
+  static RequestCopy copy_of(Timestamp now, const Incoming& incoming, const Decoded& decoded);
   ReceiptResult drop(DropReason reason);
-  ReceiptResult receive_identified(Timestamp now, const Incoming& incoming, const Decoded& decoded);
-  ReceiptResult receive_repeat(Timestamp now, const Incoming& incoming, const Decoded& decoded,
-                               CachedReply& entry);
-  ReceiptResult decline_busy(Timestamp now, const Incoming& incoming, const Decoded& decoded);
-  std::uint32_t open_job(Timestamp now, const Incoming& incoming, const Decoded& decoded);
-  void offer(std::uint32_t job, const Incoming& incoming, const Decoded& decoded);
-  void queue_note(Timestamp now, const Incoming& incoming, const Decoded& decoded, ReplyKind kind,
-                  Duration retry_after, std::uint16_t reason = 0);
-  Outgoing answer_to(Timestamp now, const Incoming& incoming, const Decoded& decoded, ReplyKind kind) const;
+  ReceiptResult receive_identified(Timestamp now, const RequestView& view, const RequestCopy& copy,
+                                   Delivery delivery);
+  ReceiptResult receive_repeat(const RequestCopy& copy, CachedReply& entry);
+  ReceiptResult decline_busy(const RequestCopy& copy);
+  std::uint32_t open_job(const RequestCopy& copy);
+  void offer(Timestamp now, std::uint32_t job, Bytes payload, Delivery delivery);
+  void queue_note(const RequestCopy& copy, ReplyKind kind, Duration retry_after, std::uint16_t reason = 0);
 
   // what leaves
   Job* find_job(JobHandle handle) noexcept;
   const Job* find_job(JobHandle handle) const noexcept;
   void release(Timestamp now, std::uint32_t slot, Bytes payload);
   void close_job(std::uint32_t slot);
-  Outgoing answer_of(const Job& job, ReplyKind kind) const;
+  CachedReply* entry_of(const RequestCopy& copy);
   std::optional<ResponseTransmit> encode(Timestamp now, Outgoing& outgoing, MutableBytes buffer);
-  bool within_amplification(const Outgoing& outgoing, const CachedReply* entry,
+  bool within_amplification(const RequestCopy& copy, const CachedReply* entry,
                             std::size_t wire) const noexcept;
 
   // address verification
   KeyedHash::Digest cookie_for(Timestamp now, const Endpoint& peer, std::int64_t epochs_ago) const;
   bool cookie_valid(Timestamp now, const Endpoint& peer, Bytes cookie) const;
-  bool shows_address(Timestamp now, const Incoming& incoming, Bytes cookie) const {
-    return incoming.from.address.is_loopback() || cookie_valid(now, incoming.from, cookie);
+  bool shows_address(Timestamp now, const Endpoint& asker, Bytes cookie) const {
+    return asker.address.is_loopback() || cookie_valid(now, asker, cookie);
   }
 
   std::vector<const Codec*> codecs_;

@@ -12,41 +12,15 @@
 #include "holler/system.hpp"
 #include "holler/udp_socket.hpp"
 
+#include "tests/support/running_server.hpp"
+
 namespace holler {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// A server that serves in a thread of its own for as long as it lives.
-class Running {
- public:
-  Running(ServerOptions options, Server::Handler handler) {
-    options.port = "0";
-    auto bound = Server::bind(std::move(options));
-    if (!bound) {
-      ADD_FAILURE() << bound.error().message();
-      return;
-    }
-    server_.emplace(std::move(*bound));
-    thread_ = std::jthread{[this, handler = std::move(handler)](const std::stop_token& stop) {
-      const auto served = server_->serve(handler, stop);
-      EXPECT_TRUE(served) << served.error().message();
-    }};
-  }
-  [[nodiscard]] Endpoint endpoint() const { return server_->local_address(); }
-  ServerStats stop() {
-    if (thread_.joinable()) {
-      thread_.request_stop();
-      thread_.join();
-    }
-    return server_->stats();
-  }
-
- private:
-  std::optional<Server> server_;
-  std::jthread thread_;
-};
+using Running = ::holler::testing::RunningServer;
 
 void count_bytes(const Request& request, ReplyWriter& reply) {
   reply.print("Your data was {} bytes long", request.payload.size());
