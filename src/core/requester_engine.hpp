@@ -85,6 +85,7 @@ class Requester::Engine {
     std::uint32_t slot = kNone;
     std::optional<DropReason> drop;
     ReplyView view;
+    bool believed = false;  ///< nothing shows that it is an answer, and `promiscuous` takes it for one
   };
 
   // slots and lists
@@ -108,7 +109,7 @@ class Requester::Engine {
   Match match_by_channel(const Arrival& arrival) const;
   Verdict drop(DropReason reason, std::uint32_t slot);
   std::uint32_t promiscuous_slot(std::uint32_t channel) const noexcept;
-  void use(Timestamp now, std::uint32_t slot, const ReplyView& view, const Endpoint& from);
+  void use(Timestamp now, const Match& found, const Endpoint& from);
   std::optional<Duration> learn(Timestamp now, RequestSlot& request, const ReplyView& view);
   void rest(Timestamp now, std::uint32_t slot, const ReplyView& view);
   bool grant_repeat(std::uint32_t slot);

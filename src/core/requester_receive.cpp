@@ -29,7 +29,10 @@ Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival
   if (found.drop && promiscuous_ > 0) {
     const std::uint32_t slot = promiscuous_slot(arrival.channel);
     if (slot != kNone) {
-      found = {.slot = slot, .drop = {}, .view = {.kind = ReplyKind::reply, .payload = arrival.bytes}};
+      found = {.slot = slot,
+               .drop = {},
+               .view = {.kind = ReplyKind::reply, .payload = arrival.bytes},
+               .believed = true};
     }
   }
   if (found.drop) return drop(*found.drop, found.slot);
@@ -37,7 +40,7 @@ Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival
   if (found.view.kind == ReplyKind::verify && !grant_repeat(found.slot)) {
     return drop(DropReason::over_limit, found.slot);
   }
-  use(now, found.slot, found.view, arrival.from);
+  use(now, found, arrival.from);
   return {.used = found.view.kind, .request = request};
 }
 
@@ -126,9 +129,12 @@ std::uint32_t Requester::Engine::promiscuous_slot(std::uint32_t channel) const n
   return kNone;
 }
 
-void Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& view, const Endpoint& from) {
+void Requester::Engine::use(Timestamp now, const Match& found, const Endpoint& from) {
+  const std::uint32_t slot = found.slot;
+  const ReplyView& view = found.view;
   RequestSlot& request = slots_[slot];
-  const auto network = learn(now, request, view);
+  // What anybody may have said tells nothing of the peer and of the path to it.
+  const auto network = found.believed ? std::nullopt : learn(now, request, view);
   request.heard = true;
   switch (view.kind) {
     case ReplyKind::reply: {
@@ -136,7 +142,7 @@ void Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& 
       event.from = from;
       event.payload = view.payload;
       event.rtt = network;
-      if (traits_.numbered) event.hold = view.hold;
+      if (traits_.numbered && !found.believed) event.hold = view.hold;
       break;
     }
     case ReplyKind::working:
