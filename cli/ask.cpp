@@ -59,12 +59,6 @@ Parsed<const Codec*> parse_protocol(std::string_view text) {
                          "' is not a protocol of this command; use holler or plain"};
 }
 
-/// A failure before anything was asked.
-ExitCode give_up(const Error& error) {
-  complain(error.message());
-  return exit_code_for(error.code);
-}
-
 ExitCode usage(const std::string& reason) {
   complain(reason + "; see 'holler ask --help'");
   return ExitCode::usage;
@@ -125,8 +119,13 @@ class Asking {
   }
 
  private:
-  /// As much as no datagram could carry is enough to know that it is too much.
-  static constexpr std::size_t kMessageBytesMax = 1U << 20U;
+  /// A failure before anything was asked.
+  ExitCode give_up(const Error& error) {
+    const Ending ending{peer_, 0, Duration::zero(), journal_};
+    if (settings_.json) print_json(ending_json(failure(error), ending));
+    complain(failure_text(error, ending));
+    return exit_code_for(error.code);
+  }
 
   std::expected<std::string, ExitCode> read_message() {
     if (settings_.message && *settings_.message != "-") return *settings_.message;
@@ -135,12 +134,13 @@ class Asking {
     }
     auto text = read_standard_input(kMessageBytesMax, signals_.descriptor());
     if (text) return *text;
-    if (text.error() == ECANCELED) {
-      complain("interrupted before anything was asked");
-      return std::unexpected{ExitCode::interrupted};
-    }
-    complain("cannot read the message from standard input: " + std::generic_category().message(text.error()));
-    return std::unexpected{ExitCode::local_failure};
+    const bool interrupted = text.error() == ECANCELED;
+    return std::unexpected{give_up({.code = interrupted ? ErrorCode::cancelled : ErrorCode::system,
+                                    .system_errno = interrupted ? 0 : text.error(),
+                                    .attempted = "read the message from standard input",
+                                    .endpoint = {},
+                                    .advice = {},
+                                    .payload_bytes_max = {}})};
   }
 
   ExitCode ask(Client& client, const std::string& message) {
@@ -233,10 +233,11 @@ void add_options(CLI::App& command, Settings& settings) {
             "N");
   add_value(command, "--interval", settings.interval, parse_duration,
             "From one question to the next (default 1s)", "DURATION");
-  command
-      .add_option("--source", settings.source, "Ask from this address of ours, with :PORT if that matters")
+  not_empty(command.add_option("--source", settings.source,
+                               "Ask from this address of ours; with :PORT, or :PORT alone, if that matters"))
       ->type_name("ADDRESS");
-  command.add_option("--interface", settings.interface, "Ask through this interface only")->type_name("NAME");
+  not_empty(command.add_option("--interface", settings.interface, "Ask through this interface only"))
+      ->type_name("NAME");
   command.add_flag("--naive", settings.ask.promiscuous,
                    "Take anything from anyone as the answer: the danger that is otherwise guarded against");
   auto* trace = command.add_flag("--trace", settings.trace, "Show every datagram sent, received and dropped");

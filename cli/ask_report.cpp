@@ -1,6 +1,8 @@
 #include "cli/ask_report.hpp"
 
+#include <cerrno>
 #include <fmt/core.h>
+#include <system_error>
 
 #include "cli/text.hpp"
 
@@ -22,6 +24,16 @@ std::string effort(const Ending& ending) {
   return fmt::format("{} ({})", shown(ending.elapsed), counted(ending.journal.attempts(), "attempt"));
 }
 
+/// Of a peer that has not answered.
+std::string what_is_known(const Journal& journal) {
+  if (journal.heard_working()) return "it said that it was working on it";
+  if (journal.icmp_errno() == EHOSTUNREACH || journal.icmp_errno() == ENETUNREACH) {
+    return fmt::format("a host on the way says that it cannot be reached at the moment ({})",
+                       std::generic_category().message(journal.icmp_errno()));
+  }
+  return "whether it is down, slow or cut off cannot be told";
+}
+
 std::string dropped_clause(const DropCounts& dropped) {
   return dropped.total() == 0 ? "" : "; dropped: " + shown(dropped);
 }
@@ -41,10 +53,7 @@ std::string failure_text(const Error& error, const Ending& ending) {
   switch (error.code) {
     case ErrorCode::no_answer:
       return fmt::format("no answer from {} within {}; {}{}", peer_shown(ending), effort(ending),
-                         ending.journal.heard_working()
-                             ? "it said that it was working on it"
-                             : "whether it is down, slow or cut off cannot be told",
-                         dropped);
+                         what_is_known(ending.journal), dropped);
     case ErrorCode::busy:
       return fmt::format("{} is busy, and had no answer within {}; ask again later{}", peer_shown(ending),
                          effort(ending), dropped);
@@ -52,13 +61,16 @@ std::string failure_text(const Error& error, const Ending& ending) {
       return fmt::format("refused: nobody listens on {}, says its host; start the server, or check the port",
                          peer_shown(ending));
     case ErrorCode::cancelled:
+      if (ending.journal.attempts() == 0) return "interrupted before anything was asked" + dropped;
       return fmt::format("interrupted after {}, without an answer from {}{}", effort(ending),
                          peer_shown(ending), dropped);
     case ErrorCode::too_large:
       if (!error.payload_bytes_max) break;
       return fmt::format(
           "the message has {} bytes, and a datagram to {} takes {} at most; send less, or use TCP",
-          ending.message_bytes, peer_shown(ending), *error.payload_bytes_max);
+          ending.message_bytes > kMessageBytesMax ? fmt::format("more than {}", kMessageBytesMax)
+                                                  : std::to_string(ending.message_bytes),
+          peer_shown(ending), *error.payload_bytes_max);
     default: break;
   }
   return error.message();

@@ -11,9 +11,12 @@
 /// How a question ended, in words and in JSON.
 namespace holler::cli {
 
+/// What is read of a message: as much as no datagram could carry is enough to know that it is too much.
+inline constexpr std::size_t kMessageBytesMax = 1U << 20U;
+
 struct Ending {
-  std::string peer;  ///< as asked: `HOST:PORT`
-  std::size_t message_bytes = 0;
+  std::string peer;               ///< as asked: `HOST:PORT`
+  std::size_t message_bytes = 0;  ///< over `kMessageBytesMax` where not all of it was read
   Duration elapsed{};
   const Journal& journal;
 };

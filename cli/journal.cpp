@@ -68,6 +68,7 @@ void Journal::begin(Timestamp now) {
   dropped_ = {};
   heard_working_ = false;
   heard_busy_ = false;
+  icmp_errno_ = 0;
 }
 
 void Journal::note(const TraceEvent& event) {
@@ -78,6 +79,7 @@ void Journal::note(const TraceEvent& event) {
     local_ = event.local;
   }
   if (event.kind == TraceEvent::Kind::dropped && event.drop) dropped_.add(*event.drop);
+  if (event.kind == TraceEvent::Kind::icmp) icmp_errno_ = event.system_errno;
   if (event.reply_kind == ReplyKind::working) heard_working_ = true;
   if (event.reply_kind == ReplyKind::busy) heard_busy_ = true;
 

@@ -35,6 +35,8 @@ class Journal {
   /// The peer said that it is working on the question, or busy.
   [[nodiscard]] bool heard_working() const noexcept { return heard_working_; }
   [[nodiscard]] bool heard_busy() const noexcept { return heard_busy_; }
+  /// The errno of the last ICMP message about the question; 0 for none.
+  [[nodiscard]] int icmp_errno() const noexcept { return icmp_errno_; }
 
  private:
   void print(const TraceEvent& event, bool new_local);
@@ -49,6 +51,7 @@ class Journal {
   DropCounts dropped_;
   bool heard_working_ = false;
   bool heard_busy_ = false;
+  int icmp_errno_ = 0;
 };
 
 }  // namespace holler::cli

@@ -39,6 +39,8 @@ void add_payload(Json& object, Bytes payload) {
   object["payload_base64"] = base64(payload);
 }
 
-void print_json(const Json& object) { standard_output().write(object.dump() + "\n"); }
+void print_json(const Json& object) {
+  standard_output().write(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
 
 }  // namespace holler::cli

@@ -20,7 +20,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json json_counts(const DropCounts& counts);
 /// Sets `payload` (text, or null where the bytes are not UTF-8) and `payload_base64`.
 void add_payload(Json& object, Bytes payload);
-/// One object on one line of standard output.
+/// One object on one line of standard output. What people type may be anything: bytes that are no UTF-8 are
+/// replaced by U+FFFD.
 void print_json(const Json& object);
 
 }  // namespace holler::cli

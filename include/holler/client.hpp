@@ -26,9 +26,10 @@ namespace holler {
 struct ClientOptions {
   /// The protocol to speak; must outlive the client.
   const Codec* codec = &holler_codec();
-  /// The address and port to send from; empty for the kernel's choice and a random port.
+  /// The address and port to send from; empty for the kernel's choice and a random port. A wildcard leaves
+  /// the address to the kernel, and goes with both IP versions.
   std::optional<Endpoint> source;
-  /// Use only this interface; empty for any.
+  /// Use only this interface; empty for any. A link-local peer without one is on this one.
   std::string interface;
   RequesterOptions requester{};
   /// Bytes of receive buffer to ask the kernel for, for the socket that many requests share.

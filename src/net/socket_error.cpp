@@ -14,6 +14,9 @@
 namespace holler {
 namespace {
 
+constexpr const char* kForbiddenAdvice =
+    "it is a broadcast address, which nobody answers from (to send there at all, see "
+    "SocketOptions::broadcast), or a route forbids it";
 constexpr const char* kScopeAdvice = "a link-local address needs its interface, as in fe80::1%eth0";
 
 /// What is the same whatever was attempted.
@@ -57,6 +60,12 @@ Error plain(int system_errno, const char* attempted) {
   return error;
 }
 
+/// Whether the kernel cannot know which link is meant (RFC 4007 §6).
+bool lacks_scope(const Address& address) {
+  // Address keeps a scope only where it means something.
+  return address.is_v6() && address.scope() == 0 && Address::v6(address.bytes(), 1).scope() != 0;
+}
+
 /// Whether no interface has that address: the one thing that bind(2) asks of an address.
 bool is_foreign(const Address& address) {
   const int family = address.is_v6() ? AF_INET6 : AF_INET;
@@ -97,7 +106,7 @@ Error bind_failure(int system_errno, const Endpoint& local) {
     error.advice = in_use_advice(local);
   } else if (system_errno == EACCES || system_errno == EPERM) {
     error.advice = bind_permission_advice(local);
-  } else if (system_errno == EINVAL && local.address.is_link_local()) {
+  } else if (system_errno == EINVAL && lacks_scope(local.address)) {
     error.advice = kScopeAdvice;
   }
   return error;
@@ -114,11 +123,15 @@ Error connect_failure(int system_errno, const Endpoint& peer) {
   Error error = plain(system_errno, "connect to");
   error.endpoint = peer;
   if (system_errno == EACCES) {
-    error.advice = "broadcast addresses need SocketOptions::broadcast; otherwise a route forbids it";
-  } else if (system_errno == EINVAL && peer.address.is_link_local() && peer.address.scope() == 0) {
+    error.advice = kForbiddenAdvice;
+  } else if (system_errno == EINVAL && lacks_scope(peer.address)) {
     error.advice = kScopeAdvice;
   } else if (system_errno == EINVAL) {
-    error.advice = "the address that the socket is bound to cannot reach it";
+    // Seen on Linux 6.18: blackhole routes, and loopback addresses as the source to other machines.
+    error.code = ErrorCode::unreachable;
+    error.advice =
+        "a route discards it, or the source address cannot reach it; `ip route get ADDRESS` shows what this "
+        "host would do";
   } else if (system_errno == EAGAIN) {
     error.code = ErrorCode::out_of_resources;
     error.advice = "every port of the sysctl net.ipv4.ip_local_port_range is taken";
@@ -136,14 +149,12 @@ Error send_failure(int system_errno, const Endpoint& peer, const OutgoingDatagra
     case EPERM:
       error.advice = "a packet filter of this host dropped it; `nft list ruleset` shows its rules";
       break;
-    case EACCES:
-      error.advice = "broadcast addresses need SocketOptions::broadcast; otherwise a route forbids it";
-      break;
+    case EACCES: error.advice = kForbiddenAdvice; break;
     case ENOBUFS:
       error.advice = "the queue of the interface is full and dropped it: send less at once";
       break;
     case EINVAL:
-      if (peer.address.is_link_local() && peer.address.scope() == 0) error.advice = kScopeAdvice;
+      if (lacks_scope(peer.address)) error.advice = kScopeAdvice;
       break;
     default: break;
   }

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <string>
 
+#include "holler/names.hpp"
+
 namespace holler {
 namespace {
 
@@ -61,11 +63,6 @@ Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_
   }
   return ask_error(ErrorCode::out_of_resources, peer,
                    "too many questions are outstanding: wait for some to end");
-}
-
-Error source_of_other_version(const Endpoint& peer, const Address& source) {
-  return ask_error(ErrorCode::invalid_argument, peer,
-                   "the source " + source.to_string() + " is of the other IP version");
 }
 
 Result<Reply> result_of(const RequestEvent& event, const Endpoint& local) {
@@ -127,6 +124,22 @@ SocketOptions socket_options(const ClientOptions& options) {
   return {.interface = options.interface,
           .dual_stack = false,
           .receive_buffer_bytes = options.receive_buffer_bytes};
+}
+
+Result<Endpoint> source_for(const ClientOptions& options, const Endpoint& peer) {
+  const bool v6 = peer.address.is_v6();
+  const Endpoint source = options.source.value_or(Endpoint{});
+  if (source.address.is_wildcard()) return Endpoint{v6 ? Address::any_v6() : Address::any_v4(), source.port};
+  if (source.address.is_v6() == v6) return source;
+  return failure(ask_error(ErrorCode::invalid_argument, peer,
+                           "the source " + source.address.to_string() + " is of the other IP version"));
+}
+
+Endpoint on_interface(const ClientOptions& options, const Endpoint& peer) {
+  if (options.interface.empty() || !peer.address.is_v6() || peer.address.scope() != 0) return peer;
+  // Address keeps a scope only where it means something; elsewhere this changes nothing.
+  const auto index = interface_index(options.interface);
+  return index ? Endpoint{Address::v6(peer.address.bytes(), *index), peer.port} : peer;
 }
 
 }  // namespace holler

@@ -8,9 +8,6 @@ namespace holler {
 /// Why a request was not even started.
 [[nodiscard]] Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_bytes_max);
 
-/// The source that the client was given cannot talk with this peer.
-[[nodiscard]] Error source_of_other_version(const Endpoint& peer, const Address& source);
-
 /// How a request ended, in the terms of the public API; the payload is copied.
 [[nodiscard]] Result<Reply> result_of(const RequestEvent& event, const Endpoint& local);
 
@@ -22,5 +19,11 @@ namespace holler {
 
 [[nodiscard]] RequestOptions request_options(const AskOptions& options, std::uint32_t channel);
 [[nodiscard]] SocketOptions socket_options(const ClientOptions& options);
+
+/// What to bind a socket to that is to reach `peer`: a wildcard where nobody has chosen.
+/// @error invalid_argument: the chosen source is of the other IP version
+[[nodiscard]] Result<Endpoint> source_for(const ClientOptions& options, const Endpoint& peer);
+/// The same peer; where its address needs an interface and has none, on the client's.
+[[nodiscard]] Endpoint on_interface(const ClientOptions& options, const Endpoint& peer);
 
 }  // namespace holler

@@ -76,7 +76,7 @@ std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOp
     finish(done, failure(start_error(StartStatus::table_full, peer, 0)));
     return kNotTaken;
   }
-  Submission submission{.peer = peer,
+  Submission submission{.peer = on_interface(options_, peer),
                         .payload = copy_of(payload),
                         .options = options,
                         .submitted = monotonic_now(),
@@ -260,14 +260,9 @@ Result<std::uint32_t> AsyncAsks::channel_for(const Endpoint& peer) {
 }
 
 Result<void> AsyncAsks::open_channel(std::uint32_t channel, const Endpoint& peer) {
-  Endpoint local{peer.address.is_v6() ? Address::any_v6() : Address::any_v4(), 0};
-  if (options_.source) {
-    if (options_.source->address.is_v6() != peer.address.is_v6()) {
-      return failure(source_of_other_version(peer, options_.source->address));
-    }
-    local = *options_.source;
-  }
-  auto socket = UdpSocket::bind(local, socket_options(options_));
+  const auto local = source_for(options_, peer);
+  if (!local) return failure(local.error());
+  auto socket = UdpSocket::bind(*local, socket_options(options_));
   if (!socket) return failure(std::move(socket.error()));
   if (auto added = poller_.add(socket->native_handle(), channel); !added) return added;
   channels_[channel].local = socket->local_address();

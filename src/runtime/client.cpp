@@ -190,7 +190,8 @@ Result<Reply> Client::ask(std::string_view peer, std::string_view payload, const
   return result;
 }
 
-Result<Reply> Client::ask(const Endpoint& peer, Bytes payload, const AskOptions& options) {
+Result<Reply> Client::ask(const Endpoint& named, Bytes payload, const AskOptions& options) {
+  const Endpoint peer = on_interface(state_->options, named);
   if (options.stop.stop_requested()) {
     return result_of({.outcome = Outcome::cancelled, .peer = peer, .from = peer, .payload = {}}, {});
   }

@@ -16,28 +16,24 @@ constexpr std::uint64_t kSocketToken = 0;
 constexpr std::uint64_t kWakeToken = 1;
 
 /// The address that the kernel would send from: asked of a socket that is connected, which sends nothing.
-Result<Endpoint> source_toward(const Endpoint& peer, const SocketOptions& options) {
-  const auto socket = UdpSocket::connected(peer, std::nullopt, options);
+/// It also shows whether `source` can reach the peer at all.
+Result<Endpoint> source_toward(const Endpoint& peer, const Endpoint& source, const SocketOptions& options) {
+  const auto any_port =
+      source.address.is_wildcard() ? std::nullopt : std::optional{Endpoint{source.address, 0}};
+  const auto socket = UdpSocket::connected(peer, any_port, options);
   if (!socket) return failure(socket.error());
-  return Endpoint{socket->local_address().address, 0};
+  return Endpoint{socket->local_address().address, source.port};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Lane>> Lane::open(const ClientOptions& options, const Endpoint& peer) {
-  if (options.source && options.source->address.is_v6() != peer.address.is_v6()) {
-    return failure(source_of_other_version(peer, options.source->address));
-  }
+  const auto source = source_for(options, peer);
+  if (!source) return failure(source.error());
   const SocketOptions socket_settings = socket_options(options);
-  Endpoint local;
-  if (options.source && !options.source->address.is_wildcard()) {
-    local = *options.source;
-  } else {
-    auto source = source_toward(peer, socket_settings);
-    if (!source) return failure(std::move(source.error()));
-    local = {source->address, options.source ? options.source->port : std::uint16_t{0}};
-  }
-  auto socket = UdpSocket::bind(local, socket_settings);
+  const auto local = source_toward(peer, *source, socket_settings);
+  if (!local) return failure(local.error());
+  auto socket = UdpSocket::bind(*local, socket_settings);
   if (!socket) return failure(std::move(socket.error()));
   const Endpoint name = socket->local_address();
   return std::unique_ptr<Lane>{new Lane{options, std::move(*socket), name}};

@@ -10,7 +10,7 @@ import socket
 import unittest
 
 import holler_test
-from holler_test import HOLLER, Process, Server, environment, free_port, run, silent_peer, wait_until
+from holler_test import HOLLER, Process, Server, environment, free_port, run, run_program, silent_peer, wait_until
 
 KEYS = ["outcome", "peer", "local", "attempts", "rtt_ms", "server_ms", "elapsed_ms", "payload", "payload_base64", "dropped"]
 
@@ -83,6 +83,15 @@ class Answered(unittest.TestCase):
                 result = run("ask", server.endpoint, "hello", "--source", source, "--json")
                 self.assertRegex(json.loads(result.stdout)["local"], f"^{local}$")
 
+    def test_the_source_port_may_be_chosen_for_either_ip_version(self):
+        with Server(address="") as server:
+            for peer, source in (("127.0.0.1", ":{}"), ("127.0.0.1", "[::]:{}"), ("127.0.0.1", "0.0.0.0:{}"),
+                                 ("[::1]", ":{}"), ("[::1]", "*:{}")):
+                with self.subTest(peer=peer, source=source):
+                    port = holler_test.free_port(socket.AF_INET6, "::")
+                    result = run("ask", f"{peer}:{server.port}", "hello", "--json", "--source", source.format(port))
+                    self.assertEqual(json.loads(result.stdout)["local"], f"{peer}:{port}", result.stderr)
+
     def test_the_interface_may_be_chosen(self):
         holler_test.needs_root("binding to an interface may need root")
         with Server() as server:
@@ -133,6 +142,25 @@ class Json(unittest.TestCase):
         self.assertEqual(list(reply), [*KEYS, "error"])
         self.assertIn(reply["outcome"], ("name_unknown", "name_unavailable"))
         self.assertEqual((reply["peer"], reply["local"], reply["attempts"]), (None, None, 0))
+
+    def test_whatever_cannot_be_asked_is_an_object_too(self):
+        for outcome, arguments, options in (
+                ("address_not_local", ["--source", "192.0.2.1"], {}),
+                ("address_not_local", ["--interface", "no-such-one"], {}),
+                ("system", ["-"], {"stdin": None, "preexec_fn": lambda: os.close(0)})):
+            with self.subTest(arguments):
+                result = run("ask", "127.0.0.1", *arguments, "--json", **options)
+                reply = json.loads(result.stdout)
+                self.assertEqual((list(reply), reply["outcome"]), ([*KEYS, "error"], outcome))
+                self.assertEqual(result.returncode, 4)
+                self.assertEqual(result.stderr, f"holler: {reply['error']}\n")
+
+    def test_arguments_that_are_not_utf8_still_give_json(self):
+        for command in (["ask", b"\xff.invalid", "hello"], ["dns", "example.org", b"@\xff.invalid"]):
+            with self.subTest(command):
+                result = run_program([holler_test.HOLLER, *command, "--json"], text=False)
+                self.assertEqual(result.returncode, 4)
+                self.assertIn("\ufffd.invalid", json.loads(result.stdout)["error"])
 
 
 class Failures(unittest.TestCase):
