@@ -5,12 +5,14 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <mutex>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include "holler/system.hpp"
 
@@ -91,6 +93,18 @@ class SpawnSettings {
   posix_spawnattr_t attributes_{};
 };
 
+/// The process groups of the children that run, and whether there may be more.
+struct Groups {
+  std::mutex mutex;
+  std::vector<pid_t> running;
+  bool closed = false;
+};
+
+Groups& groups() noexcept {
+  static Groups instance;
+  return instance;
+}
+
 class Child {
  public:
   explicit Child(const ChildTask& task) noexcept : task_{task}, end_{later(monotonic_now(), task.time_max)} {}
@@ -101,14 +115,23 @@ class Child {
     while (end == ChildEnd::exited && step(end)) {
     }
     if (end != ChildEnd::exited) terminate();
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int status = reap();
     const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     return {.end = end, .status = code, .output = std::move(result_)};
   }
 
  private:
+  int reap() noexcept {
+    {
+      const std::scoped_lock lock{groups().mutex};
+      std::erase(groups().running, pid_);  // as long as its number cannot be another's
+    }
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+  }
+
   int start() {
     Pipe input;
     Pipe output;
@@ -122,11 +145,22 @@ class Child {
     // posix_spawn takes what it does not change as if it might.
     std::array<char*, 4> arguments{const_cast<char*>("sh"), const_cast<char*>("-c"),
                                    const_cast<char*>(task_.command), nullptr};
-    const int failed = ::posix_spawn(&pid_, "/bin/sh", settings.actions(), settings.attributes(),
-                                     arguments.data(), environment.data());
-    if (failed != 0) return failed;
+    {
+      const std::scoped_lock lock{groups().mutex};
+      if (groups().closed) return ECANCELED;
+      const int failed = ::posix_spawn(&pid_, "/bin/sh", settings.actions(), settings.attributes(),
+                                       arguments.data(), environment.data());
+      if (failed != 0) return failed;
+      groups().running.push_back(pid_);
+    }
     // By number: glibc 2.36 declares pidfd_open without C linkage.
     process_ = Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
+    if (!process_.is_open()) {  // out of descriptors: its end would never be seen
+      const int no_descriptor = errno;
+      (void)::kill(-pid_, SIGKILL);
+      (void)reap();
+      return no_descriptor;
+    }
     input_ = std::move(input.writing);
     output_ = std::move(output.reading);
     make_non_blocking(input_);
@@ -208,5 +242,11 @@ class Child {
 }  // namespace
 
 ChildResult run_child(const ChildTask& task) { return Child{task}.run(); }
+
+void kill_children() noexcept {
+  const std::scoped_lock lock{groups().mutex};
+  groups().closed = true;
+  for (const pid_t group : groups().running) (void)::kill(-group, SIGKILL);
+}
 
 }  // namespace holler::cli

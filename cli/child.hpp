@@ -38,4 +38,8 @@ struct ChildResult {
 /// and after a second SIGKILL. From any thread.
 [[nodiscard]] ChildResult run_child(const ChildTask& task);
 
+/// Ends all that run, at once, with what they have started; for a program that does not wait for them, and
+/// ends itself. From any thread. Nothing is started after it.
+void kill_children() noexcept;
+
 }  // namespace holler::cli

@@ -32,11 +32,13 @@ ExitCode explain(const CLI::App& app, const CLI::ParseError& error) {
     return ExitCode::answered;
   }
   std::string reason = error.what();
-  constexpr std::string_view kUnexpected = " not expected: ";
-  if (const auto at = reason.find(kUnexpected); at != std::string::npos) {
-    reason = "not understood: " + reason.substr(at + kUnexpected.size());
-  }
   const auto used = app.get_subcommands();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    // CLI11 lists what it cannot use backwards, with the "--" that may stand in front of it.
+    auto extras = used.empty() ? app.remaining() : used.front()->remaining();
+    std::erase(extras, "--");
+    reason = "not understood: " + CLI::detail::join(extras, " ");
+  }
   const std::string command = used.empty() ? "holler" : "holler " + used.front()->get_name();
   complain(reason + "; see '" + command + " --help'");
   return ExitCode::usage;

@@ -9,6 +9,13 @@
 /// Options whose values have a form of their own.
 namespace holler::cli {
 
+/// An option's value that is empty has mostly been meant to be something: a script's variable without a
+/// value.
+inline CLI::Option* not_empty(CLI::Option* option) {
+  return option->check([](const std::string& text) { return std::string{text.empty() ? "it is empty" : ""}; },
+                       "");
+}
+
 /// An option that `parse` reads into `target`; what it cannot read is a usage error that says why.
 /// @param type  what help shows for the value, such as "DURATION"
 template <class Target, class T>

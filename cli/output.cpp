@@ -7,6 +7,8 @@
 #include <string>
 #include <unistd.h>
 
+#include "cli/escape.hpp"
+
 namespace holler::cli {
 
 void Output::write(std::string_view bytes) {
@@ -50,9 +52,7 @@ Output& standard_error() noexcept {
   return output;
 }
 
-void complain(std::string_view message) {
-  standard_error().write(std::string{"holler: "}.append(message).append("\n"));
-}
+void complain(std::string_view message) { standard_error().write("holler: " + printable(message) + "\n"); }
 
 void occupy_standard_descriptors() noexcept {
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {

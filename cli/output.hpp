@@ -30,7 +30,8 @@ class Output {
 [[nodiscard]] Output& standard_output() noexcept;
 [[nodiscard]] Output& standard_error() noexcept;
 
-/// One line on standard error, behind the command's name.
+/// One line on standard error, behind the command's name. What it quotes may come from anywhere, and a
+/// terminal must not obey it.
 void complain(std::string_view message);
 
 /// Makes sure that descriptors 0 to 2 are taken: otherwise a socket could become standard error, and

@@ -10,6 +10,7 @@
 #include "holler/server.hpp"
 #include "holler/system.hpp"
 
+#include "cli/child.hpp"
 #include "cli/command_pool.hpp"
 #include "cli/commands.hpp"
 #include "cli/options.hpp"
@@ -43,7 +44,7 @@ Exit codes: 0 ended by a signal, 2 usage, 4 cannot serve there (the message says
 
 struct Settings {
   std::string address = "127.0.0.1";
-  std::string port = std::to_string(kDefaultPort);
+  std::optional<std::string> port;
   std::optional<ReplyTemplate> reply;
   bool echo = false;
   std::string command;
@@ -125,15 +126,39 @@ ExitCode fail(const Error& error) {
   return exit_code_for(error.code);
 }
 
+/// ADDRESS[:PORT], with both parts sure to be there, or the reason why not.
+Parsed<HostPort> parse_place(const Settings& settings) {
+  HostPort place{.host = settings.address, .port = {}};
+  if (!settings.address.empty()) {
+    const auto split = split_host_port(settings.address, "");
+    if (!split) return std::unexpected{split.error().message()};
+    place = *split;
+  }
+  if (!place.port.empty() && settings.port) {
+    return std::unexpected{"the port is given twice, in '" + settings.address + "' and with --port"};
+  }
+  const auto port =
+      parse_port(place.port.empty() ? settings.port.value_or(std::to_string(kDefaultPort)) : place.port);
+  if (!port) return std::unexpected{port.error()};
+  place.port = *port;
+  return place;
+}
+
 ExitCode run(const Settings& settings) {
+  const auto place = parse_place(settings);
+  if (!place) {
+    complain(place.error() + "; see 'holler serve --help'");
+    return ExitCode::usage;
+  }
   Signals signals;
+  signals.before_second(&kill_children);
   const ServeLog log{settings.json ? ServeLog::Style::json : ServeLog::Style::people, settings.quiet};
   const std::uint64_t seed = settings.seed.value_or(random_seed());
   const auto stop_if_unheard = [&signals] {
     if (standard_output().failure() != 0) signals.stop();
   };
-  auto server = Server::bind({.host = settings.address,
-                              .port = settings.port,
+  auto server = Server::bind({.host = place->host,
+                              .port = place->port,
                               .interface = settings.interface,
                               .filter = make_filter(settings, seed),
                               .tracer = [&](const TraceEvent& event) {
@@ -160,11 +185,10 @@ void add_reply_options(CLI::App& command, Settings& settings) {
       command, "--reply", settings.reply, &ReplyTemplate::parse,
       "Reply with this; {bytes}, {text} and {from} stand for the request's size, payload and asker", "TEXT");
   auto* echo = command.add_flag("--echo", settings.echo, "Reply with the request's own payload");
-  auto* exec = command
-                   .add_option("--exec", settings.command,
-                               "Reply with what this says (sh -c); the payload is its standard input. Runs "
-                               "once for each request, "
-                               "however often it is repeated")
+  auto* exec = not_empty(command.add_option(
+                             "--exec", settings.command,
+                             "Reply with what this says (sh -c); the payload is its standard input. Runs "
+                             "once for each request, however often it is repeated"))
                    ->type_name("COMMAND");
   add_value(command, "--exec-limit", settings.command_time_max, parse_wait,
             "End a command after this (default 1m)", "DURATION")
@@ -180,8 +204,8 @@ void add_options(CLI::App& command, Settings& settings) {
   command
       .add_option(
           "ADDRESS", settings.address,
-          "Where to serve: an address or host name of this machine; \"\", * and :: are every address, "
-          "0.0.0.0 every IPv4 address (default 127.0.0.1)")
+          "Where to serve: an address or host name of this machine, with :PORT where it is not 1060; \"\", * "
+          "and :: are every address, 0.0.0.0 every IPv4 address (default 127.0.0.1)")
       ->type_name("");
   add_value(command, "-p,--port", settings.port, parse_port,
             "Port number or service name; 0 for the system's choice (default 1060)", "PORT");
@@ -199,7 +223,8 @@ void add_options(CLI::App& command, Settings& settings) {
   add_value(command, "--seed", settings.seed, parse_number,
             "Decides which datagrams are dropped (default: random, and shown)", "N")
       ->needs(drop);
-  command.add_option("--interface", settings.interface, "Serve what comes through this interface only")
+  not_empty(
+      command.add_option("--interface", settings.interface, "Serve what comes through this interface only"))
       ->type_name("NAME");
   const auto read_block = [&settings](const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {

@@ -77,7 +77,10 @@ void Signals::watch() {
     if (events[1].revents != 0) return;
     signalfd_siginfo info{};
     if (::read(signals_, &info, sizeof info) != sizeof info) continue;
-    if (stopped()) ::_exit(static_cast<int>(ExitCode::interrupted));
+    if (stopped()) {
+      if (const auto action = before_second_.load()) action();
+      ::_exit(static_cast<int>(ExitCode::interrupted));
+    }
     stop();
   }
 }

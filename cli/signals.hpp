@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <stop_token>
 #include <thread>
 
@@ -23,6 +24,8 @@ class Signals {
   /// Waits until `duration` has passed.
   /// @return false if it was stopped before
   [[nodiscard]] bool sleep(Duration duration) const;
+  /// What is to be done before a second signal ends the program. From another thread.
+  void before_second(void (*action)() noexcept) noexcept { before_second_ = action; }
   /// Becomes readable when it is stopped, for poll.
   [[nodiscard]] int descriptor() const noexcept { return stopped_; }
 
@@ -30,6 +33,7 @@ class Signals {
   void watch();
 
   std::stop_source stop_;
+  std::atomic<void (*)() noexcept> before_second_ = nullptr;
   int signals_ = -1;
   int stopped_ = -1;
   int ended_ = -1;

@@ -43,6 +43,20 @@ class Listening(unittest.TestCase):
             self.assertEqual(run("ask", f"127.0.0.1:{server.port}", "hello").returncode, 0)
             self.assertEqual(run("ask", f"[::1]:{server.port}", "hello").returncode, 3)
 
+    def test_the_port_may_be_part_of_the_address(self):
+        with holler_test.Process([HOLLER, "serve", "127.0.0.1:0"]) as server:
+            self.assertNotEqual(server.out.wait_for(r"^Listening at 127\.0\.0\.1:(\d+)$").group(1), "0")
+        for address, shown in (("[::1]:0", r"\[::1\]"), (":0", r"\[::\]"), ("*:0", r"\[::\]")):
+            with self.subTest(address), holler_test.Process([HOLLER, "serve", address]) as server:
+                server.out.wait_for(rf"^Listening at {shown}:\d+")
+        with Server(address="[::1]") as server:
+            self.assertEqual(server.address, "::1")
+        for address, reason in (("127.0.0.1:5000", "twice"), ("[::1", "not closed"), ("127.0.0.1:", "no port")):
+            with self.subTest(address):
+                result = run("serve", address, "-p", "0")
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(reason, result.stderr)
+
     def test_plain_datagrams_are_answered_plainly(self):
         with Server() as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(holler_test.PATIENCE_SECONDS)

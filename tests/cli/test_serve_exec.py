@@ -128,6 +128,18 @@ class Exec(unittest.TestCase):
                 self.assertEqual(server.end(), 0)
         wait_until(lambda: not is_alive(int(pid.read_text())), "the command has ended")
 
+    def test_nothing_runs_on_after_a_second_signal(self):
+        pid = self.folder / "pid"
+        with Server("--exec", f"trap '' TERM INT HUP; echo $$ > {pid}; while :; do sleep 1; done") as server:
+            with holler_test.Process([holler_test.HOLLER, "ask", server.endpoint, "hello"]):
+                wait_until(lambda: pid.exists() and pid.read_text().strip(), "the command runs")
+                server.send_signal(signal.SIGINT)
+                # Two signals that arrive as one are one: the second is sent when the first has been taken.
+                wait_until(lambda: not holler_test.signals_pending(server.pid), "the first signal is taken")
+                server.send_signal(signal.SIGINT)
+                self.assertIn(server.wait(), (0, 130))  # 0: it was done before the second came
+        wait_until(lambda: not is_alive(int(pid.read_text())), "the command has ended")
+
     def test_no_zombies_are_left_while_it_serves(self):
         with Server("--exec", "true", "--quiet") as server:
             run("ask", server.endpoint, "hello", "--count", "20", "--interval", "0", *FAST)

@@ -48,6 +48,25 @@ class Usage(unittest.TestCase):
     def test_an_empty_host_is_a_usage_error(self):
         self.refuses("HOST", "ask", "", "hello")
 
+    def test_an_option_without_its_value_is_not_an_option_left_out(self):
+        for option, arguments in (("--exec", ["serve"]), ("--interface", ["serve"]),
+                                  ("--source", ["ask", "localhost", "hello"]),
+                                  ("--interface", ["ask", "localhost", "hello"])):
+            with self.subTest(arguments):
+                self.refuses(f"{option}: it is empty", *arguments, option, "")
+
+    def test_what_is_not_understood_is_named_in_its_order(self):
+        self.refuses("not understood: --louder 3;", "ask", "localhost", "hello", "--louder", "3")
+        self.refuses("not understood: --deadline 1s;", "ask", "localhost", "--", "-hello", "--deadline", "1s")
+
+    def test_what_is_quoted_does_not_command_the_terminal(self):
+        for arguments in (["ask", "a\x1b[31mb", "hello"], ["serve", "a\x1b[31mb"], ["ports", "a\x1b[31mb"],
+                          ["ask", "localhost", "hello", "--a\x1b[31mb"]):
+            with self.subTest(arguments):
+                said = run(*arguments).stderr
+                self.assertIn("a\\x1B[31mb", said)
+                self.assertNotIn("\x1b", said)
+
     def test_durations_say_what_is_wrong_with_them(self):
         for text in ("10", "fast", "1.5.5s", "10 parsecs", "-1s", "1e3s", "9999999h", "0", ""):
             with self.subTest(text):

@@ -190,6 +190,12 @@ class Server(Process):
         return [json.loads(line) for line in self.out.lines]
 
 
+def signals_pending(pid):
+    """Whether a signal has been sent to a process, and not yet been taken."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^ShdPnd:\s*(\w+)$", status, re.MULTILINE).group(1), 16) != 0
+
+
 def free_port(family=socket.AF_INET, address="127.0.0.1"):
     """A UDP port on which nobody listens at the moment."""
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
