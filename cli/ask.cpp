@@ -187,9 +187,11 @@ class Asking {
   }
 
   static void print_reply(const Reply& reply) {
-    if (!standard_output().is_terminal()) return standard_output().write(reply.text());
-    std::string text = printable(reply.text());
-    if (!text.ends_with('\n')) text += '\n';
+    std::string text{reply.text()};
+    if (standard_output().is_terminal()) {
+      text = printable(text);
+      if (!text.ends_with('\n')) text += '\n';
+    }
     standard_output().write(text);
   }
 

@@ -27,6 +27,8 @@ class Descriptor {
  public:
   Descriptor() = default;
   explicit Descriptor(int number) noexcept : number_{number} {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
   Descriptor(Descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
   Descriptor& operator=(Descriptor&& other) noexcept {
     std::swap(number_, other.number_);
@@ -137,14 +139,14 @@ class Child {
     Pipe output;
     if (!input.open() || !output.open()) return errno;
     const SpawnSettings settings{input, output};
+    // posix_spawn takes what it does not change as if it might: these are copies.
+    std::vector<std::string> variables = task_.environment;
     std::vector<char*> environment;
     for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
-    for (const std::string& variable : task_.environment)
-      environment.push_back(const_cast<char*>(variable.c_str()));
+    for (std::string& variable : variables) environment.push_back(variable.data());
     environment.push_back(nullptr);
-    // posix_spawn takes what it does not change as if it might.
-    std::array<char*, 4> arguments{const_cast<char*>("sh"), const_cast<char*>("-c"),
-                                   const_cast<char*>(task_.command), nullptr};
+    std::array<std::string, 3> words{"sh", "-c", task_.command};
+    std::array<char*, 4> arguments{words[0].data(), words[1].data(), words[2].data(), nullptr};
     {
       const std::scoped_lock lock{groups().mutex};
       if (groups().closed) return ECANCELED;

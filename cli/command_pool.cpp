@@ -29,7 +29,10 @@ void CommandPool::handle(const Request& request, ReplyWriter& reply) {
   {
     const std::scoped_lock lock{mutex_};
     if (waiting_.size() >= kWaitingMax) shed();
-    if (waiting_.size() >= kWaitingMax) return reply.busy();
+    if (waiting_.size() >= kWaitingMax) {
+      reply.busy();
+      return;
+    }
     const std::size_t reply_bytes_max = reply.payload_bytes_max();
     waiting_.push_back({.reply = reply.defer(),
                         .payload = copy_of(request.payload),
@@ -75,22 +78,29 @@ void CommandPool::run(Job& job) {
   const std::string whose = "the command for the request of " + job.from.to_string();
   switch (result.end) {
     case ChildEnd::exited:
-      if (result.status == 0) return job.reply.send(result.output);
-      complain(fmt::format("{} ended with status {}; the asker is refused with that as the reason", whose,
-                           result.status));
-      return job.reply.refuse(static_cast<std::uint16_t>(result.status));
+      if (result.status == 0) {
+        job.reply.send(result.output);
+      } else {
+        complain(fmt::format("{} ended with status {}; the asker is refused with that as the reason", whose,
+                             result.status));
+        job.reply.refuse(static_cast<std::uint16_t>(result.status));
+      }
+      break;
     case ChildEnd::too_long:
       complain(fmt::format("{} said more than the {} bytes that fit a reply, and was ended", whose,
                            job.reply_bytes_max));
-      return job.reply.refuse(kReasonTooLong);
+      job.reply.refuse(kReasonTooLong);
+      break;
     case ChildEnd::too_slow:
       complain(fmt::format("{} took more than {}, and was ended", whose, shown(time_max_)));
-      return job.reply.refuse(kReasonTooSlow);
-    case ChildEnd::stopped: return job.reply.busy();
+      job.reply.refuse(kReasonTooSlow);
+      break;
+    case ChildEnd::stopped: job.reply.busy(); break;
     case ChildEnd::not_started:
       complain(
           fmt::format("{} could not be started: {}", whose, std::generic_category().message(result.status)));
-      return job.reply.refuse(kReasonNotStarted);
+      job.reply.refuse(kReasonNotStarted);
+      break;
   }
 }
 

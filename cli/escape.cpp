@@ -1,5 +1,6 @@
 #include "cli/escape.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <fmt/core.h>
@@ -57,10 +58,8 @@ constexpr std::array<Range, 14> kUnseen{{
 }};
 
 bool is_unseen(std::uint32_t code) noexcept {
-  for (const Range& range : kUnseen) {
-    if (code >= range.first && code <= range.last) return true;
-  }
-  return false;
+  return std::ranges::any_of(
+      kUnseen, [code](const Range& range) { return code >= range.first && code <= range.last; });
 }
 
 /// What stands for an ASCII character in a quoted text.

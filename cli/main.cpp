@@ -71,11 +71,8 @@ ExitCode run(int argc, char** argv) {
   return exit_code;
 }
 
-}  // namespace
-}  // namespace holler::cli
-
-int main(int argc, char** argv) {
-  using namespace holler::cli;
+/// The whole program but for its name.
+int command(int argc, char** argv) {
   occupy_standard_descriptors();
   // A reader who goes away is an error of write(2), which is reported; it must not end a server's children
   // or cut a summary short.
@@ -93,3 +90,8 @@ int main(int argc, char** argv) {
   if (standard_error().failure() != 0) exit_code = ExitCode::local_failure;
   return static_cast<int>(exit_code);
 }
+
+}  // namespace
+}  // namespace holler::cli
+
+int main(int argc, char** argv) { return holler::cli::command(argc, argv); }

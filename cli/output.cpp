@@ -35,9 +35,10 @@ int Output::failure() const {
 bool Output::is_terminal() const noexcept { return ::isatty(descriptor_) == 1; }
 
 bool Output::wants_colour() const noexcept {
-  const char* refused = std::getenv("NO_COLOR");
+  // Nobody in this program changes the environment.
+  const char* refused = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
   if (refused != nullptr && *refused != '\0') return false;
-  const char* terminal = std::getenv("TERM");
+  const char* terminal = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe)
   if (terminal == nullptr || std::string_view{terminal} == "dumb") return false;
   return is_terminal();
 }

@@ -106,7 +106,10 @@ Json settings_json(const Settings& settings, std::uint64_t seed) {
 Server::Handler make_handler(const Settings& settings, const ServeLog& log, CommandPool* pool) {
   return [&settings, &log, pool](const Request& request, ReplyWriter& reply) {
     log.request(request);
-    if (pool != nullptr) return pool->handle(request, reply);
+    if (pool != nullptr) {
+      pool->handle(request, reply);
+      return;
+    }
     if (settings.echo) {
       reply.append(request.payload);
     } else if (settings.reply) {

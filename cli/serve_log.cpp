@@ -54,7 +54,8 @@ void ServeLog::listening(const Endpoint& endpoint, const Json& settings, const s
     object["address"] = endpoint.address.to_string();
     object["port"] = endpoint.port;
     object.update(settings);
-    return print_json(object);
+    print_json(object);
+    return;
   }
   standard_output().write(fmt::format("Listening at {}{}\n", endpoint.to_string(), remark));
 }
@@ -74,7 +75,8 @@ void ServeLog::request(const Request& request) const {
     object["protocol"] = request.identified ? "holler" : "plain";
     object["attempt"] = attempt_json(request.attempt);
     add_payload(object, request.payload);
-    return print_json(object);
+    print_json(object);
+    return;
   }
   std::string rest = quoted(request.text());
   if (!request.identified) rest += "  plain";
@@ -97,7 +99,8 @@ void ServeLog::note(const TraceEvent& event) const {
     object["bytes"] = seen.payload.size();
     object["attempt"] = attempt_json(seen.attempt);
     if (dropped) add_payload(object, seen.payload);
-    return print_json(object);
+    print_json(object);
+    return;
   }
   const Palette colours = palette(wants_colour_);
   std::string rest = quoted(text_of(seen.payload), dropped ? 80 : 40);
@@ -110,8 +113,10 @@ void ServeLog::note(const TraceEvent& event) const {
 void ServeLog::note_denial(const TraceEvent& event) const {
   if (event.reply_kind != ReplyKind::busy && event.reply_kind != ReplyKind::refused) return;
   const bool busy = event.reply_kind == ReplyKind::busy;
-  if (style_ == Style::json)
-    return print_json(event_json(busy ? "busy" : "refused", event.peer, event.local));
+  if (style_ == Style::json) {
+    print_json(event_json(busy ? "busy" : "refused", event.peer, event.local));
+    return;
+  }
   standard_output().write(line(busy ? "busy" : "refused", palette(wants_colour_).bad, event.peer, 0,
                                busy ? "told to come back" : "told that this will not be done"));
 }
@@ -131,7 +136,8 @@ void ServeLog::summary(const ServerStats& stats, Duration elapsed) const {
     object["dropped"] = json_counts(counts.dropped);
     object["kernel_drops"] = stats.kernel_drops;
     object["elapsed_ms"] = json_milliseconds(elapsed);
-    return print_json(object);
+    print_json(object);
+    return;
   }
   std::string text =
       fmt::format("Served {}: received {}, answered {} of {}, {} repeated, dropped {}", shown(elapsed),

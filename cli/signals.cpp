@@ -29,19 +29,18 @@ sigset_t ending_signals() noexcept {
     // nohup ignores SIGHUP, and means it. SIGINT counts even where a shell ignores it for a background job,
     // since only somebody who wants the summary sends it there.
     const bool ignored = sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
-    if (!(number == SIGHUP && ignored)) sigaddset(&set, number);
+    if (number != SIGHUP || !ignored) sigaddset(&set, number);
   }
   return set;
 }
 
 }  // namespace
 
-Signals::Signals() {
+Signals::Signals()
+    : stopped_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}, ended_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
   const sigset_t set = ending_signals();
   (void)pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  stopped_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  ended_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   thread_ = std::thread{[this] { watch(); }};
 }
 

@@ -35,8 +35,8 @@ class Signals {
   std::stop_source stop_;
   std::atomic<void (*)() noexcept> before_second_ = nullptr;
   int signals_ = -1;
-  int stopped_ = -1;
-  int ended_ = -1;
+  int stopped_;
+  int ended_;
   std::thread thread_;
 };
 
