@@ -35,10 +35,9 @@ int Output::failure() const {
 bool Output::is_terminal() const noexcept { return ::isatty(descriptor_) == 1; }
 
 bool Output::wants_colour() const noexcept {
-  // Nobody in this program changes the environment.
-  const char* refused = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
+  const char* refused = std::getenv("NO_COLOR");
   if (refused != nullptr && *refused != '\0') return false;
-  const char* terminal = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe)
+  const char* terminal = std::getenv("TERM");
   if (terminal == nullptr || std::string_view{terminal} == "dumb") return false;
   return is_terminal();
 }
