@@ -123,7 +123,8 @@ class Responder {
   /// The next new request; call until it says nullopt, before the next handle_datagram.
   [[nodiscard]] std::optional<IncomingRequest> poll_request();
   /// Answers a job. It may be called at any later time; the payload is copied.
-  /// @param not_before  hold the reply back until then; askers who repeat are told "working"
+  /// @param not_before  hold the reply back until then, but for `time_left_max` at most; askers who repeat
+  ///                    are told "working"
   /// @return false, and nothing is sent, if the job is unknown or the reply too large
   bool reply(Timestamp now, JobHandle job, Bytes payload, Timestamp not_before = Timestamp::min());
   /// Tells the asker that this will not be done; `reason` is the application's.

@@ -39,7 +39,9 @@ struct Request {
   [[nodiscard]] std::string_view text() const noexcept { return text_of(payload); }
 };
 
-/// A reply that is written later, by any thread. If it is destroyed unanswered, the asker is told "busy".
+/// A reply that is written later, by any thread (by one at a time). If it is destroyed unanswered, the asker
+/// is told "busy", asks again, and the handler runs again: where it has begun something that must not happen
+/// twice, `refuse`. It may outlive the server, and then does nothing.
 class DeferredReply {
  public:
   DeferredReply() noexcept;
@@ -78,6 +80,7 @@ class ReplyWriter {
   void busy(Duration retry_after = std::chrono::seconds{1});  ///< "come back in t"
   void ignore();                                              ///< no answer at all
   /// Holds the reply back; askers who repeat are told "working".
+  /// For no longer than the request is remembered (`ResponderOptions::time_left_max`).
   void hold_back(Duration delay);
   /// Answer after the handler has returned.
   [[nodiscard]] DeferredReply defer();
@@ -119,7 +122,9 @@ class Server {
   ~Server();
 
   /// Serves in the caller's thread until `stop` is requested, or for ever. Replies that are ready when it
-  /// stops are still sent.
+  /// stops are still sent; those deferred and not answered by then are sent if `serve` is called again.
+  /// What the handler throws leaves this function; its request is refused with reason 65534, whatever else
+  /// has arrived with it is lost as on the way, and `serve` may be called again.
   /// @error system: the socket has failed for good
   [[nodiscard]] Result<void> serve(const Handler& handler, std::stop_token stop = {});
 

@@ -55,8 +55,16 @@ Result<void> Poller::add(int descriptor, std::uint64_t token) {
 }
 
 void Poller::want_write(int descriptor, std::uint64_t token, bool wanted) noexcept {
+  change(descriptor, token, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+void Poller::want_only_write(int descriptor, std::uint64_t token, bool wanted) noexcept {
+  change(descriptor, token, wanted ? EPOLLOUT : EPOLLIN);
+}
+
+void Poller::change(int descriptor, std::uint64_t token, std::uint32_t events) noexcept {
   epoll_event event{};
-  event.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  event.events = events;
   event.data.u64 = token;
   ::epoll_ctl(fd_.get(), EPOLL_CTL_MOD, descriptor, &event);
 }

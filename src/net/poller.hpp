@@ -35,6 +35,9 @@ class Poller {
   [[nodiscard]] Result<void> add(int descriptor, std::uint64_t token);
   /// Also wait for room to write, or no longer.
   void want_write(int descriptor, std::uint64_t token, bool wanted) noexcept;
+  /// Wait for room to write and for nothing else (but errors are always reported), or to read again: for an
+  /// owner that can do nothing with what arrives until it has room.
+  void want_only_write(int descriptor, std::uint64_t token, bool wanted) noexcept;
   void remove(int descriptor) noexcept;
 
   /// Waits until something is ready or `timeout` has passed.
@@ -42,6 +45,8 @@ class Poller {
   [[nodiscard]] Result<std::span<const std::uint64_t>> wait(Duration timeout);
 
  private:
+  void change(int descriptor, std::uint64_t token, std::uint32_t events) noexcept;
+
   explicit Poller(Descriptor fd) noexcept : fd_{std::move(fd)} {}
   Descriptor fd_;
   std::vector<std::uint64_t> ready_;

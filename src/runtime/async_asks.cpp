@@ -82,6 +82,7 @@ std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOp
                         .submitted = monotonic_now(),
                         .done = std::move(done),
                         .on_stop = {}};
+  submission.options.deadline = std::max(options.deadline, Duration::zero());
   std::optional<Error> failed;
   {
     const std::scoped_lock lock{mutex_};
@@ -196,7 +197,7 @@ bool AsyncAsks::begin(Timestamp now, Submission& submission) {
   }
   RequestOptions request = request_options(submission.options, *channel);
   if (request.deadline != kForever) {
-    request.deadline = std::max(Duration::zero(), request.deadline - (now - submission.submitted));
+    request.deadline = std::max(request.deadline - (now - submission.submitted), Duration::zero());
   }
   Requester& requester = loop_.requester();
   const StartResult started = requester.start(now, submission.peer, submission.payload, request);

@@ -81,7 +81,7 @@ Result<std::unique_ptr<Lane>> Client::State::open_lane(const Endpoint& peer) {
 
 Result<Reply> Client::State::ask(std::unique_ptr<Lane>& lane, const Endpoint& peer, Bytes payload,
                                  const AskOptions& question) {
-  const Timestamp give_up = later(monotonic_now(), question.deadline);
+  const Timestamp give_up = later(monotonic_now(), std::max(question.deadline, Duration::zero()));
   AskOptions rest = question;
   lane = take_lane(peer);
   if (lane) {
@@ -179,7 +179,7 @@ Result<Reply> Client::ask(std::string_view peer, std::string_view payload, const
   if (!target) return failure(target.error());
   const auto endpoints = resolve(target->host, target->port);
   if (!endpoints) return failure(endpoints.error());
-  const Timestamp give_up = later(monotonic_now(), options.deadline);
+  const Timestamp give_up = later(monotonic_now(), std::max(options.deadline, Duration::zero()));
   Result<Reply> result = ask(endpoints->front(), bytes_of(payload), options);
   for (std::size_t i = 1; i < endpoints->size() && !result && worth_another_address(result.error()); ++i) {
     AskOptions rest = options;

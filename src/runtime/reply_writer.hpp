@@ -12,6 +12,8 @@ namespace holler {
 /// What an asker is told of a reply that does not fit a datagram; holler's own reasons count down from the
 /// top, so that an application's can count up from 0.
 inline constexpr std::uint16_t kReplyTooLarge = 0xffff;
+/// The handler has thrown an exception.
+inline constexpr std::uint16_t kHandlerFailed = 0xfffe;
 
 struct ReplyWriter::State {
   JobHandle job;

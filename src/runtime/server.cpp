@@ -109,7 +109,10 @@ Result<void> Server::State::serve(const Handler& handler, const std::stop_token&
 }
 
 Result<bool> Server::State::receive(Timestamp now, const Handler& handler) {
-  if (!outbox.empty()) return false;  // the kernel takes no more replies: let requests wait in its buffer
+  if (!outbox.empty()) {  // the kernel takes no more replies: let requests wait in its buffer
+    receive_errors(now);
+    return false;
+  }
   const auto count = socket.receive(batch);
   if (!count) return failure(count.error());
   for (const ReceivedDatagram& datagram : batch.datagrams()) receive_one(now, datagram, handler);
@@ -142,14 +145,21 @@ void Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram,
 void Server::State::handle(Timestamp now, const IncomingRequest& incoming, const Handler& handler) {
   writer.begin(incoming.job, responder.reply_bytes_max(incoming.job));
   ReplyWriter reply{writer};
-  handler({.from = incoming.from,
-           .to = incoming.to,
-           .payload = incoming.payload,
-           .identified = incoming.codec->traits().id_bits > 0,
-           .attempt = incoming.attempt,
-           .time_left = incoming.time_left,
-           .delivery = incoming.delivery},
-          reply);
+  try {
+    handler({.from = incoming.from,
+             .to = incoming.to,
+             .payload = incoming.payload,
+             .identified = incoming.codec->traits().id_bits > 0,
+             .attempt = incoming.attempt,
+             .time_left = incoming.time_left,
+             .delivery = incoming.delivery},
+            reply);
+  } catch (...) {  // not to be told "working" until its deadline, nor to be run again
+    responder.refuse(now, incoming.job, kHandlerFailed);
+    transmit(now);
+    publish(true);
+    throw;
+  }
   if (writer.deferred) return;
   Completion completion{.job = incoming.job,
                         .kind = writer.kind,
@@ -216,7 +226,7 @@ void Server::State::transmit(Timestamp now) {
   } while (blocked == nullptr);
   if ((blocked != nullptr) != waits_for_room) {
     waits_for_room = blocked != nullptr;
-    poller.want_write(socket.native_handle(), kSocketToken, waits_for_room);
+    poller.want_only_write(socket.native_handle(), kSocketToken, waits_for_room);
   }
 }
 
