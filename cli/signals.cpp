@@ -1,12 +1,14 @@
 #include "cli/signals.hpp"
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "holler/system.hpp"
@@ -41,6 +43,10 @@ Signals::Signals()
   const sigset_t set = ending_signals();
   (void)pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  // Blocked and not watched, they would do nothing at all.
+  if (signals_ < 0 || stopped_ < 0 || ended_ < 0) {
+    throw std::system_error{errno, std::generic_category(), "cannot watch for signals (see `ulimit -n`)"};
+  }
   thread_ = std::thread{[this] { watch(); }};
 }
 

@@ -1,5 +1,6 @@
 """What the command does with a command line, before it does anything else."""
 
+import resource
 import unittest
 
 import holler_test
@@ -105,6 +106,16 @@ class Usage(unittest.TestCase):
                 result = run(*arguments, stdout=full)
                 self.assertEqual(result.returncode, 4)
                 self.assertIn("holler: cannot write to standard output: No space left on device", result.stderr)
+
+    def test_without_descriptors_to_hear_of_signals_it_does_not_begin(self):
+        def few():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
+
+        for arguments in (["serve", "-p", "0"], ["ask", "127.0.0.1:9", "hello"]):
+            with self.subTest(arguments):
+                result = run(*arguments, preexec_fn=few)
+                self.assertEqual(result.returncode, 4, result.stderr)
+                self.assertRegex(result.stderr, r"^holler: cannot watch for signals .*ulimit -n.*Too many open files")
 
     def test_colour_is_for_terminals(self):
         self.assertNotIn("\x1b", run("--help").stdout + run("ask").stderr)
