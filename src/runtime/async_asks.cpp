@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/ask_result.hpp"
+#include "runtime/fresh_ports.hpp"
 
 namespace holler {
 namespace {
@@ -263,7 +264,8 @@ Result<std::uint32_t> AsyncAsks::channel_for(const Endpoint& peer) {
 Result<void> AsyncAsks::open_channel(std::uint32_t channel, const Endpoint& peer) {
   const auto local = source_for(options_, peer);
   if (!local) return failure(local.error());
-  auto socket = UdpSocket::bind(*local, socket_options(options_));
+  auto socket = channel < kSharedChannels ? UdpSocket::bind(*local, socket_options(options_))
+                                          : bind_fresh(monotonic_now(), *local, socket_options(options_));
   if (!socket) return failure(std::move(socket.error()));
   if (auto added = poller_.add(socket->native_handle(), channel); !added) return added;
   channels_[channel].local = socket->local_address();
@@ -305,6 +307,9 @@ void AsyncAsks::on_end(const RequestEvent& event) {
   handles_.erase(ask.id);
   // A shared socket is bound to a wildcard: which address was asked from, the answer tells.
   auto result = result_of(event, loop_.arrived_at().value_or(channels_[ask.channel].local));
+  if (ask.channel >= kSharedChannels) {
+    retire_port(monotonic_now(), channels_[ask.channel].local.port, event);
+  }
   release_channel(ask.channel);
   publish_stats();  // before anybody learns of the end, and looks
   finish(ask.done, std::move(result));

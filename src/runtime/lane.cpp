@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/ask_result.hpp"
+#include "runtime/fresh_ports.hpp"
 
 namespace holler {
 namespace {
@@ -33,7 +34,8 @@ Result<std::unique_ptr<Lane>> Lane::open(const ClientOptions& options, const End
   const SocketOptions socket_settings = socket_options(options);
   const auto local = source_toward(peer, *source, socket_settings);
   if (!local) return failure(local.error());
-  auto socket = UdpSocket::bind(*local, socket_settings);
+  auto socket = options.codec->traits().fresh_port ? bind_fresh(monotonic_now(), *local, socket_settings)
+                                                   : UdpSocket::bind(*local, socket_settings);
   if (!socket) return failure(std::move(socket.error()));
   const Endpoint name = socket->local_address();
   return std::unique_ptr<Lane>{new Lane{options, std::move(*socket), name}};
@@ -42,6 +44,7 @@ Result<std::unique_ptr<Lane>> Lane::open(const ClientOptions& options, const End
 Lane::Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local)
     : socket_{std::move(socket)},
       local_{local},
+      fresh_port_{options.codec->traits().fresh_port},
       loop_{options,
             {.socket_of = [this](std::uint32_t) { return &socket_; },
              .local_of = [this](std::uint32_t) { return local_; }},
@@ -61,6 +64,7 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
   std::optional<Result<Reply>> result;
   const AskLoop::OnEnd on_end = [&](const RequestEvent& event) {
     reusable_ = event.outcome == Outcome::refused || event.outcome == Outcome::answered || event.heard;
+    if (fresh_port_) retire_port(now, local_.port, event);
     result = result_of(event, local_);
   };
   const std::stop_callback on_stop{options.stop, [this] {
