@@ -60,8 +60,8 @@ TEST(AskWithoutTime, EndsWithoutAnAnswerAndSendsNothing) {
 TEST(AskBeyondTheBound, EndsAtOnceForWantOfResources) {
   const UdpSocket peer = testing::bound_to(Address::loopback_v4());
   for (const Codec* codec : {&holler_codec(), &plain_codec()}) {
-    auto client = must(Client::open({.codec = codec, .requester = {.outstanding_max = 300}}));
     int refused = 0;
+    auto client = must(Client::open({.codec = codec, .requester = {.outstanding_max = 300}}));
     for (int i = 0; i < 310; ++i) {
       client.ask_async(peer.local_address(), bytes_of("x"), {.deadline = kForever}, [&](Result<Reply> end) {
         refused += end.error().code == ErrorCode::out_of_resources ? 1 : 0;
