@@ -38,6 +38,12 @@ std::string dropped_clause(const DropCounts& dropped) {
   return dropped.total() == 0 ? "" : "; dropped: " + shown(dropped);
 }
 
+/// An echo server sends our own request back, and nc whatever is typed: neither is holler's format.
+std::string hint_at_plain(const DropCounts& dropped) {
+  const bool other_protocol = dropped[DropReason::foreign] + dropped[DropReason::unknown_type] > 0;
+  return other_protocol ? "; if it does not speak holler's protocol, ask with --as plain" : "";
+}
+
 }  // namespace
 
 std::string success_text(const Reply& reply, const Ending& ending) {
@@ -52,8 +58,8 @@ std::string failure_text(const Error& error, const Ending& ending) {
   const std::string dropped = dropped_clause(ending.journal.dropped());
   switch (error.code) {
     case ErrorCode::no_answer:
-      return fmt::format("no answer from {} within {}; {}{}", peer_shown(ending), effort(ending),
-                         what_is_known(ending.journal), dropped);
+      return fmt::format("no answer from {} within {}; {}{}{}", peer_shown(ending), effort(ending),
+                         what_is_known(ending.journal), dropped, hint_at_plain(ending.journal.dropped()));
     case ErrorCode::busy:
       return fmt::format("{} is busy, and had no answer within {}; ask again later{}", peer_shown(ending),
                          effort(ending), dropped);

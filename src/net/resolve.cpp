@@ -23,7 +23,10 @@ Error name_failure(std::string_view host, int code) {
   switch (code) {
     case EAI_NONAME:
     case EAI_NODATA:
-    case EAI_ADDRFAMILY: error.code = ErrorCode::name_unknown; break;
+    case EAI_ADDRFAMILY:
+      error.code = ErrorCode::name_unknown;
+      error.advice = "check the spelling, /etc/hosts and the name server, or give an address";
+      break;
     case EAI_MEMORY: error.code = ErrorCode::out_of_resources; break;
     case EAI_FAMILY: error.code = ErrorCode::unsupported; break;
     case EAI_SYSTEM:

@@ -7,6 +7,7 @@ import pty
 import re
 import signal
 import socket
+import threading
 import unittest
 
 import holler_test
@@ -172,6 +173,19 @@ class Failures(unittest.TestCase):
         self.assertRegex(result.stderr.splitlines()[-1],
                          rf"^holler: no answer from {endpoint} within 3\d\d ms \(\d attempts\); "
                          r"whether it is down, slow or cut off cannot be told$")
+
+    def test_a_peer_that_speaks_no_protocol_gets_a_hint_at_plain(self):
+        with silent_peer() as peer:
+            def echo_once():
+                request, asker = peer.recvfrom(65536)
+                peer.sendto(request, asker)
+            echoing = threading.Thread(target=echo_once)
+            echoing.start()
+            endpoint = f"127.0.0.1:{peer.getsockname()[1]}"
+            result = run("ask", endpoint, "hello", "--deadline", "300ms")
+            echoing.join()
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"dropped: unknown_type 1; .*--as plain")
 
     def test_attempts_are_bounded(self):
         with silent_peer() as peer:
