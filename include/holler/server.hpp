@@ -40,8 +40,9 @@ struct Request {
 };
 
 /// A reply that is written later, by any thread (by one at a time). If it is destroyed unanswered, the asker
-/// is told "busy", asks again, and the handler runs again: where it has begun something that must not happen
-/// twice, `refuse`. It may outlive the server, and then does nothing.
+/// is refused with reason 65533: whoever had it may have begun something, and must not be made to begin it
+/// again. Where nothing has begun, `busy` lets the asker come back. It may outlive the server, and then does
+/// nothing.
 class DeferredReply {
  public:
   DeferredReply() noexcept;

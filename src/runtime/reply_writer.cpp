@@ -42,14 +42,14 @@ DeferredReply::DeferredReply(DeferredReply&&) noexcept = default;
 
 DeferredReply& DeferredReply::operator=(DeferredReply&& other) noexcept {
   if (this != &other) {
-    if (ticket_) busy();
+    if (ticket_) refuse(kReplyAbandoned);
     ticket_ = std::move(other.ticket_);
   }
   return *this;
 }
 
 DeferredReply::~DeferredReply() {
-  if (ticket_) busy();
+  if (ticket_) refuse(kReplyAbandoned);
 }
 
 void DeferredReply::complete(Completion completion) {

@@ -14,6 +14,8 @@ namespace holler {
 inline constexpr std::uint16_t kReplyTooLarge = 0xffff;
 /// The handler has thrown an exception.
 inline constexpr std::uint16_t kHandlerFailed = 0xfffe;
+/// A deferred reply that was destroyed unanswered.
+inline constexpr std::uint16_t kReplyAbandoned = 0xfffd;
 
 struct ReplyWriter::State {
   JobHandle job;

@@ -163,13 +163,34 @@ TEST(ClientAndServer, FinishSlowAnswersInAnotherThreadWhileTheAskerIsToldToWait)
   EXPECT_EQ(server.stop().responder.requests, 1U);
 }
 
-TEST(ClientAndServer, TellAnAskerThatADroppedDeferredReplyMeansBusy) {
-  Running server{{}, [](const Request&, ReplyWriter& reply) { static_cast<void>(reply.defer()); }};
+TEST(ClientAndServer, RefuseWhatTheHandlerLetsGoOfAndRunItOnce) {
+  std::atomic<int> runs{0};
+  Running server{{}, [&](const Request&, ReplyWriter& reply) {
+                   ++runs;
+                   static_cast<void>(reply.defer());
+                 }};
   auto client = Client::open();
   ASSERT_TRUE(client);
-  const auto reply = client->ask(server.endpoint(), bytes_of("?"), {.deadline = milliseconds{300}});
+  const auto reply = client->ask(server.endpoint(), bytes_of("?"), {.deadline = std::chrono::minutes{5}});
   ASSERT_FALSE(reply);
-  EXPECT_EQ(reply.error().code, ErrorCode::busy);
+  EXPECT_EQ(reply.error().code, ErrorCode::declined);
+  EXPECT_NE(reply.error().message().find("65533"), std::string::npos);
+  EXPECT_EQ(runs, 1);
+}
+
+TEST(ClientAndServer, LetAnAskerComeBackToABusyServer) {
+  std::atomic<int> runs{0};
+  Running server{{}, [&](const Request&, ReplyWriter& reply) {
+                   if (++runs == 1) return reply.busy(milliseconds{10});
+                   reply.append("now");
+                 }};
+  auto client = Client::open();
+  ASSERT_TRUE(client);
+  const auto reply = client->ask(server.endpoint(), bytes_of("?"),
+                                 {.deadline = std::chrono::minutes{5}, .first_wait = milliseconds{10}});
+  ASSERT_TRUE(reply) << reply.error().message();
+  EXPECT_EQ(reply->text(), "now");
+  EXPECT_EQ(runs, 2);
 }
 
 TEST(ClientAndServer, RefuseAndDecline) {
