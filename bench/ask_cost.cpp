@@ -103,8 +103,8 @@ double holler_round(holler::Client& client, const holler::Endpoint& server) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 30;
-  const double limit = argc > 2 ? std::atof(argv[2]) : 1.25;
+  const long rounds = argc > 1 ? std::max(1L, std::strtol(argv[1], nullptr, 10)) : 30L;
+  const double limit = argc > 2 ? std::strtod(argv[2], nullptr) : 1.25;
 
   sockaddr_in bare_server{};
   sockaddr_in bare_asker{};
@@ -132,7 +132,7 @@ int main(int argc, char** argv) {
   holler_round(*client, endpoint);
   std::vector<double> bare_costs;
   std::vector<double> holler_costs;
-  for (int round = 0; round < rounds; ++round) {
+  for (long round = 0; round < rounds; ++round) {
     bare_costs.push_back(bare_round(bare_asker_socket, bare_server));
     holler_costs.push_back(holler_round(*client, endpoint));
   }
@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
   ::close(bare_asker_socket);
 
   const double ratio = median(holler_costs) / median(bare_costs);
-  std::printf("one outstanding question, %zu bytes, loopback, blocking, %d rounds of %d\n", kMessageBytes,
+  std::printf("one outstanding question, %zu bytes, loopback, blocking, %ld rounds of %d\n", kMessageBytes,
               rounds, kExchanges);
   std::printf("  bare sendto/recvfrom  %8.2f us  (%.2f to %.2f)\n", median(bare_costs),
               *std::min_element(bare_costs.begin(), bare_costs.end()),

@@ -83,7 +83,7 @@ class Client {
   ///        `interface`
   [[nodiscard]] static Result<Client> open(ClientOptions options = {});
   Client(Client&&) noexcept;
-  Client& operator=(Client&&) noexcept;
+  Client& operator=(Client&& other) noexcept;
   /// Ends what is outstanding with ErrorCode::cancelled, each by its callback, before it returns. What those
   /// callbacks ask is not taken any more: its callback is destroyed without a call. A callback may itself
   /// destroy the client: the others are then called after it has returned. No thread may be waiting in `ask`.

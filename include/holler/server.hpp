@@ -127,7 +127,7 @@ class Server {
   /// What the handler throws leaves this function; its request is refused with reason 65534, whatever else
   /// has arrived with it is lost as on the way, and `serve` may be called again.
   /// @error system: the socket has failed for good
-  [[nodiscard]] Result<void> serve(const Handler& handler, std::stop_token stop = {});
+  [[nodiscard]] Result<void> serve(const Handler& handler, const std::stop_token& stop = {});
 
   [[nodiscard]] Endpoint local_address() const;
   /// From any thread; as of the last batch.

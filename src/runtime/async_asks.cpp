@@ -31,7 +31,7 @@ Result<std::shared_ptr<AsyncAsks>> AsyncAsks::start(const ClientOptions& options
   if (!wake) return failure(std::move(wake.error()));
   if (auto added = poller->add(wake->native_handle(), kWakeToken); !added)
     return failure(std::move(added.error()));
-  const std::shared_ptr<AsyncAsks> asks{new AsyncAsks{options, std::move(*poller), std::move(*wake)}};
+  std::shared_ptr<AsyncAsks> asks{new AsyncAsks{options, std::move(*poller), std::move(*wake)}};
   try {
     asks->thread_ = std::thread{[asks] { asks->run(); }};
   } catch (const std::system_error& error) {
@@ -45,8 +45,8 @@ Result<std::shared_ptr<AsyncAsks>> AsyncAsks::start(const ClientOptions& options
   return asks;
 }
 
-AsyncAsks::AsyncAsks(const ClientOptions& options, Poller poller, WakeEvent wake)
-    : options_{options},
+AsyncAsks::AsyncAsks(ClientOptions options, Poller poller, WakeEvent wake)
+    : options_{std::move(options)},
       poller_{std::move(poller)},
       wake_{std::move(wake)},
       channels_(kSharedChannels),

@@ -69,7 +69,7 @@ class AsyncAsks {
     bool waits_for_room = false;
   };
 
-  AsyncAsks(const ClientOptions& options, Poller poller, WakeEvent wake);
+  AsyncAsks(ClientOptions options, Poller poller, WakeEvent wake);
   void run();
   void take_orders(Timestamp now);
   void take_on(Timestamp now, Submission submission);

@@ -190,14 +190,14 @@ Result<Reply> Client::ask(std::string_view peer, std::string_view payload, const
   return result;
 }
 
-Result<Reply> Client::ask(const Endpoint& named, Bytes payload, const AskOptions& options) {
-  const Endpoint peer = on_interface(state_->options, named);
+Result<Reply> Client::ask(const Endpoint& peer, Bytes payload, const AskOptions& options) {
+  const Endpoint target = on_interface(state_->options, peer);
   if (options.stop.stop_requested()) {
-    return result_of({.outcome = Outcome::cancelled, .peer = peer, .from = peer, .payload = {}}, {});
+    return result_of({.outcome = Outcome::cancelled, .peer = target, .from = target, .payload = {}}, {});
   }
   std::unique_ptr<Lane> lane;
-  auto result = state_->ask(lane, peer, payload, options);
-  if (lane) state_->give_back(peer, std::move(lane));
+  auto result = state_->ask(lane, target, payload, options);
+  if (lane) state_->give_back(target, std::move(lane));
   return result;
 }
 

@@ -79,7 +79,7 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
       loop_.report_ended(on_end);
       break;
     }
-    const auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
+    auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
     now = monotonic_now();
     auto received = ready && *ready ? loop_.receive(now, 0, on_end) : Result<std::size_t>{0};
     if (!ready || !received) {

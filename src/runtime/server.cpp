@@ -295,7 +295,7 @@ Server::Server(Server&&) noexcept = default;
 Server& Server::operator=(Server&&) noexcept = default;
 Server::~Server() = default;
 
-Result<void> Server::serve(const Handler& handler, std::stop_token stop) {
+Result<void> Server::serve(const Handler& handler, const std::stop_token& stop) {
   return state_->serve(handler, stop);
 }
 

@@ -129,7 +129,7 @@ class Driver {
       if (known->attempts_max != 0) {
         EXPECT_LE(known->sent, known->attempts_max + 3);
       }
-      if (wire_.size() < 5000) wire_.push_back({*sent, copy_of(Bytes{buffer}.first(sent->bytes))});
+      if (wire_.size() < 5000) wire_.emplace_back(*sent, copy_of(Bytes{buffer}.first(sent->bytes)));
     }
     events();
   }

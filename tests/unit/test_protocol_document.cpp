@@ -1,8 +1,7 @@
-#include <gtest/gtest.h>
-
 #include <array>
 #include <cctype>
 #include <fstream>
+#include <gtest/gtest.h>
 #include <map>
 #include <numeric>
 #include <string>
@@ -110,7 +109,8 @@ TEST_F(ProtocolDocument, HasTheCopyWithACookieAsTheCodecWritesAndReadsIt) {
 }
 
 TEST_F(ProtocolDocument, HasTheAnswersAsTheCodecWritesAndReadsThem) {
-  ReplyStamp stamp{.number = 1, .id = 0x1122334455667788, .attempt = 1, .hold = microseconds{150}, .cookie = {}};
+  ReplyStamp stamp{
+      .number = 1, .id = 0x1122334455667788, .attempt = 1, .hold = microseconds{150}, .cookie = {}};
   EXPECT_TRUE(same_bytes(answer(stamp, "Your data was 5 bytes long"), example("reply")));
   const ReplyView reply = holler_codec().decode_reply(example("reply"));
   EXPECT_EQ(reply.kind, ReplyKind::reply);
@@ -126,7 +126,12 @@ TEST_F(ProtocolDocument, HasTheAnswersAsTheCodecWritesAndReadsThem) {
   EXPECT_TRUE(same_bytes(answer(stamp), example("working")));
   EXPECT_EQ(holler_codec().decode_reply(example("working")).retry_after, milliseconds{1000});
 
-  stamp = {.kind = ReplyKind::refused, .number = 1, .id = 0x1122334455667788, .attempt = 1, .reason = 42, .cookie = {}};
+  stamp = {.kind = ReplyKind::refused,
+           .number = 1,
+           .id = 0x1122334455667788,
+           .attempt = 1,
+           .reason = 42,
+           .cookie = {}};
   EXPECT_TRUE(same_bytes(answer(stamp), example("refused")));
   EXPECT_EQ(holler_codec().decode_reply(example("refused")).reason, 42);
 
@@ -152,7 +157,8 @@ TEST_F(ProtocolDocument, IsRightAboutWhatIsDroppedAndWhy) {
   }
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 5, 0x10)).drop, DropReason::malformed);
   EXPECT_FALSE(codec.decode_request(changed(request_bytes, 5, 0x0e)).drop);
-  EXPECT_EQ(codec.decode_request(changed(request_bytes, 35, 1)).drop, DropReason::malformed);  // span = number
+  EXPECT_EQ(codec.decode_request(changed(request_bytes, 35, 1)).drop,
+            DropReason::malformed);  // span = number
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 23, 0)).drop, DropReason::malformed);  // number 0
   for (std::size_t size = 0; size < 40; ++size) {
     const auto drop = codec.decode_request(request_bytes.first(size)).drop;
