@@ -5,12 +5,10 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <poll.h>
-#include <stdexcept>
-#include <string>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "holler/system.hpp"
@@ -47,9 +45,7 @@ Signals::Signals()
   signals_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   // Blocked and not watched, they would do nothing at all.
   if (signals_ < 0 || stopped_ < 0 || ended_ < 0) {
-    // Not std::system_error: seen with clang 19, UBSan wants a descriptor of its own to look at its category.
-    throw std::runtime_error{std::string{"cannot watch for signals (see `ulimit -n`): "} +
-                             ::strerrordesc_np(errno)};
+    throw std::system_error{errno, std::generic_category(), "cannot watch for signals (see `ulimit -n`)"};
   }
   thread_ = std::thread{[this] { watch(); }};
 }

@@ -12,7 +12,7 @@ namespace holler::cli {
 /// thread, which inherits its blocked signals. A second signal ends the program at once.
 class Signals {
  public:
-  /// Throws std::runtime_error where it cannot have the descriptors that it needs.
+  /// Throws std::system_error where it cannot have the descriptors that it needs.
   Signals();
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;

@@ -1,5 +1,6 @@
 """What the command does with a command line, before it does anything else."""
 
+import pathlib
 import resource
 import unittest
 
@@ -108,6 +109,9 @@ class Usage(unittest.TestCase):
                 self.assertIn("holler: cannot write to standard output: No space left on device", result.stderr)
 
     def test_without_descriptors_to_hear_of_signals_it_does_not_begin(self):
+        if b"__ubsan_handle_dynamic_type" in pathlib.Path(holler_test.HOLLER).read_bytes():
+            self.skipTest("UBSan needs a descriptor for each look at a vptr, and calls every object broken without one")
+
         def few():
             resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
 
