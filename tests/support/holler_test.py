@@ -150,8 +150,10 @@ class Process:
     def end(self, number=signal.SIGINT):
         """Asks it to end, waits, and returns its exit status; `out.lines` and `err.lines` are complete then."""
         if self.process.poll() is None:
-            self.send_signal(number)
+            # In this order: a SIGCONT takes back the SIGSTOP with which the leak checker, at the end of a sanitized
+            # program, holds its threads, and it would wait for them forever.
             self.send_signal(signal.SIGCONT)
+            self.send_signal(number)
         status = self.wait()
         self.out.rest()
         self.err.rest()
