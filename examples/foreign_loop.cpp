@@ -108,7 +108,7 @@ int serve(const holler::Endpoint& local) {
                                       {.from = datagram.from,
                                        .to = {datagram.reply_from, datagram.to.port},
                                        .interface = datagram.interface,
-                                       .delivery = static_cast<holler::Delivery>(datagram.cast),
+                                       .delivery = datagram.delivery,
                                        .bytes = datagram.bytes,
                                        .truncated = datagram.truncated,
                                        .waited = datagram.waited});

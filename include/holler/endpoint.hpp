@@ -67,6 +67,17 @@ struct Endpoint {
   friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) noexcept = default;
 };
 
+/// The largest payloads that UDP can carry: 65535 less the headers (RFC 768), over IPv6 the IP header is
+/// not counted (RFC 8200 §3).
+inline constexpr std::size_t kPayloadBytesMaxV4 = 65507;
+inline constexpr std::size_t kPayloadBytesMaxV6 = 65527;
+[[nodiscard]] constexpr std::size_t payload_bytes_max(const Address& peer) noexcept {
+  return peer.is_v6() ? kPayloadBytesMaxV6 : kPayloadBytesMaxV4;
+}
+
+/// To how many a datagram was sent.
+enum class Delivery : std::uint8_t { unicast, broadcast, multicast };
+
 /// A block of addresses, as CIDR writes them: `192.0.2.0/24`. Bits beyond the prefix are ignored.
 struct Subnet {
   Address address;

@@ -56,7 +56,7 @@ struct RequestOptions {
 struct RequesterOptions {
   std::size_t outstanding_max = 1U << 20U;  ///< requests at once, all peers together
   std::size_t peers_max = 1U << 16U;        ///< peers remembered; the one unused for longest is forgotten
-  std::size_t datagram_bytes_max = 65507;   ///< the largest datagram to send (65527 if every peer is IPv6)
+  std::size_t datagram_bytes_max = kPayloadBytesMaxV4;  ///< the largest datagram to send
   /// No congestion window: every request leaves at once (RFC 8085 §3.1.2 wants this to be a choice).
   bool uncontrolled = false;
   /// Datagrams with a wrong source, ID or question, for one request, that raise the alarm (RFC 5452 §9.1):

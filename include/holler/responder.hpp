@@ -29,7 +29,7 @@ struct ResponderOptions {
   std::size_t conversations_max = 1U << 20U;  ///< remembered; beyond it new askers are told "busy"
   std::size_t replies_max = 1U << 20U;        ///< remembered requests; beyond it askers are told "busy"
   std::size_t reply_bytes_max = 256U << 20U;  ///< remembered reply payloads together, in bytes
-  std::size_t datagram_bytes_max = 65507;     ///< the largest datagram to send
+  std::size_t datagram_bytes_max = kPayloadBytesMaxV4;  ///< the largest datagram to send
   /// How long a copy of a request may still arrive after its asker has given up (RFC 8085 §3.3: 2 minutes
   /// and more); a reply is remembered until then.
   Duration datagram_lifetime = std::chrono::minutes{2};
@@ -43,8 +43,6 @@ struct ResponderOptions {
   std::uint32_t amplification_max = 3;
   bool answer_broadcast = false;  ///< answer what arrives by broadcast or multicast
 };
-
-enum class Delivery : std::uint8_t { unicast, broadcast, multicast };
 
 /// A datagram as it arrived at a server.
 struct Incoming {

@@ -17,14 +17,6 @@
 /// communicate cannot be made. It never blocks; `wait` waits.
 namespace holler {
 
-/// The largest payloads that UDP can carry: 65535 less the headers (RFC 768), over IPv6 the IP header is
-/// not counted (RFC 8200 §3).
-inline constexpr std::size_t kPayloadBytesMaxV4 = 65507;
-inline constexpr std::size_t kPayloadBytesMaxV6 = 65527;
-[[nodiscard]] constexpr std::size_t payload_bytes_max(const Address& peer) noexcept {
-  return peer.is_v6() ? kPayloadBytesMaxV6 : kPayloadBytesMaxV4;
-}
-
 struct SocketOptions {
   /// Only traffic through this interface, whatever the routes say (SO_BINDTODEVICE); empty for any.
   std::string interface;
@@ -39,8 +31,6 @@ struct SocketOptions {
   bool reuse_port = false;
 };
 
-enum class Cast : std::uint8_t { unicast, broadcast, multicast };
-
 /// One datagram of a ReceiveBatch; its bytes live until the batch is filled again.
 struct ReceivedDatagram {
   Endpoint from;
@@ -49,7 +39,7 @@ struct ReceivedDatagram {
   /// leaves it to the kernel.
   Address reply_from;
   std::uint32_t interface = 0;  ///< index of the interface it arrived on; 0 for unknown
-  Cast cast = Cast::unicast;
+  Delivery delivery = Delivery::unicast;
   bool truncated = false;  ///< it was longer than the batch has room for; `bytes` is its beginning
   Duration waited{};       ///< in the receive buffer, until it was read (SO_TIMESTAMPNS); 0 if unknown
   Bytes bytes;             ///< may be empty: zero-length datagrams are valid (RFC 8085 §5)

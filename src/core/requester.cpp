@@ -271,10 +271,7 @@ std::optional<RequestEvent> Requester::Engine::poll_event() {
 }
 
 std::size_t Requester::Engine::payload_bytes_max(const Endpoint& peer) const noexcept {
-  constexpr std::size_t kMostV4 = 65507;  // RFC 768: 65535 less 20 of IP and 8 of UDP
-  constexpr std::size_t kMostV6 = 65527;  // RFC 8200 §3: the IP header is not counted
-  const std::size_t datagram =
-      std::min(options_.datagram_bytes_max, peer.address.is_v6() ? kMostV6 : kMostV4);
+  const std::size_t datagram = std::min(options_.datagram_bytes_max, holler::payload_bytes_max(peer.address));
   return datagram - std::min(datagram, traits_.request_overhead_bytes);
 }
 

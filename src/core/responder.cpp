@@ -210,10 +210,8 @@ void Responder::Engine::close_job(std::uint32_t slot) {
 std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept {
   const Job* job = find_job(handle);
   if (job == nullptr) return 0;
-  constexpr std::size_t kMostV4 = 65507;  // RFC 768: 65535 less 20 of IP and 8 of UDP
-  constexpr std::size_t kMostV6 = 65527;  // RFC 8200 §3: the IP header is not counted
   const std::size_t datagram =
-      std::min(options_.datagram_bytes_max, job->copy.asker.address.is_v6() ? kMostV6 : kMostV4);
+      std::min(options_.datagram_bytes_max, payload_bytes_max(job->copy.asker.address));
   const std::size_t header = job->copy.codec->traits().reply_header_bytes;
   return datagram - std::min(datagram, header);
 }

@@ -12,15 +12,15 @@ namespace {
 /// How often a call is made again because an old ICMP error came in its way. Each attempt clears one.
 constexpr int kAttemptsMax = 16;
 
-Cast cast_of(const ArrivalNotes& arrival, const Address& to) noexcept {
-  if (to.is_multicast()) return Cast::multicast;
-  if (to.is_limited_broadcast()) return Cast::broadcast;
+Delivery delivery_of(const ArrivalNotes& arrival, const Address& to) noexcept {
+  if (to.is_multicast()) return Delivery::multicast;
+  if (to.is_limited_broadcast()) return Delivery::broadcast;
   // The kernel names another address of ours only where the destination is not itself ours (ip(7)).
-  return arrival.specific && *arrival.specific != to ? Cast::broadcast : Cast::unicast;
+  return arrival.specific && *arrival.specific != to ? Delivery::broadcast : Delivery::unicast;
 }
 
-Address reply_address(const ArrivalNotes& arrival, const Address& to, Cast cast) noexcept {
-  if (cast == Cast::unicast) return to;
+Address reply_address(const ArrivalNotes& arrival, const Address& to, Delivery delivery) noexcept {
+  if (delivery == Delivery::unicast) return to;
   if (arrival.specific) return *arrival.specific;
   return to.is_v6() ? Address::any_v6() : Address::any_v4();
 }
@@ -39,8 +39,8 @@ ReceivedDatagram datagram_in(msghdr& header, const ArrivalNotes& arrival, const 
   ReceivedDatagram datagram;
   datagram.from = endpoint_from(static_cast<const sockaddr*>(header.msg_name));
   datagram.to = {arrival.to.value_or(local.address), local.port};
-  datagram.cast = cast_of(arrival, datagram.to.address);
-  datagram.reply_from = reply_address(arrival, datagram.to.address, datagram.cast);
+  datagram.delivery = delivery_of(arrival, datagram.to.address);
+  datagram.reply_from = reply_address(arrival, datagram.to.address, datagram.delivery);
   datagram.interface = arrival.interface;
   datagram.truncated = (header.msg_flags & MSG_TRUNC) != 0;
   datagram.bytes = bytes;

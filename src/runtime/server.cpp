@@ -19,15 +19,6 @@ constexpr std::size_t kBatchDatagrams = 32;
 constexpr std::uint64_t kSocketToken = 0;
 constexpr std::uint64_t kWakeToken = 1;
 
-Delivery delivery_of(Cast cast) {
-  switch (cast) {
-    case Cast::unicast: return Delivery::unicast;
-    case Cast::broadcast: return Delivery::broadcast;
-    case Cast::multicast: return Delivery::multicast;
-  }
-  return Delivery::unicast;
-}
-
 std::initializer_list<const Codec*> codecs_for(bool answer_plain) {
   static const std::initializer_list<const Codec*> kBoth{&holler_codec(), &plain_codec()};
   static const std::initializer_list<const Codec*> kHoller{&holler_codec()};
@@ -52,6 +43,7 @@ struct Server::State {
   void receive_one(Timestamp now, const ReceivedDatagram& datagram, const Handler& handler);
   void handle(Timestamp now, const IncomingRequest& incoming, const Handler& handler);
   void complete(Timestamp now, const Completion& completion, Timestamp not_before = Timestamp::min());
+  void answer(Timestamp now);
   void transmit(Timestamp now);
   void trace(Timestamp now, const Incoming& incoming, const ReceiptResult& result) const;
   void receive_errors(Timestamp now);
@@ -96,16 +88,19 @@ Result<void> Server::State::serve(const Handler& handler, const std::stop_token&
       if (!full) return failure(full.error());
       more = *full;
     }
-    for (const Completion& completion : writer.completions->take()) complete(now, completion);
-    responder.handle_timeout(now);
-    transmit(now);
+    answer(now);
     publish(!more);  // a system call that a busy server saves
   }
-  const Timestamp now = monotonic_now();
-  for (const Completion& completion : writer.completions->take()) complete(now, completion);
-  transmit(now);
+  answer(monotonic_now());
   publish(true);
   return {};
+}
+
+/// Takes over what handlers have finished, and sends what is due.
+void Server::State::answer(Timestamp now) {
+  for (const Completion& completion : writer.completions->take()) complete(now, completion);
+  responder.handle_timeout(now);
+  transmit(now);
 }
 
 Result<bool> Server::State::receive(Timestamp now, const Handler& handler) {
@@ -125,7 +120,7 @@ void Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram,
                           .to = {datagram.reply_from, datagram.to.port},
                           .channel = 0,
                           .interface = datagram.interface,
-                          .delivery = delivery_of(datagram.cast),
+                          .delivery = datagram.delivery,
                           .bytes = datagram.bytes,
                           .truncated = datagram.truncated,
                           .waited = datagram.waited};

@@ -166,7 +166,7 @@ TEST(UdpSocketBinding, HearsBothFamiliesOnADualStackWildcard) {
     EXPECT_EQ(received.from, client.local_address());  // never an IPv4-mapped address
     EXPECT_EQ(received.to, (Endpoint{address, port}));
     EXPECT_EQ(received.reply_from, address);
-    EXPECT_EQ(received.cast, Cast::unicast);
+    EXPECT_EQ(received.delivery, Delivery::unicast);
     const OutgoingDatagram reply{.to = received.from, .from = received.reply_from, .bytes = received.bytes};
     EXPECT_EQ(server.send({&reply, 1}).accepted, 1U);
     ASSERT_EQ(receive_some(client, batch), 1U);

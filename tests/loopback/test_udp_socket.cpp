@@ -36,7 +36,7 @@ TEST(UdpSocket, DeliversOneSendAsOneReceiveWhateverTheSize) {
       EXPECT_EQ(datagram.from, sender.local_address());
       EXPECT_EQ(datagram.to, receiver.local_address());
       EXPECT_EQ(datagram.reply_from, address);
-      EXPECT_EQ(datagram.cast, Cast::unicast);
+      EXPECT_EQ(datagram.delivery, Delivery::unicast);
       EXPECT_NE(datagram.interface, 0U);
       EXPECT_FALSE(datagram.truncated);
     }

@@ -225,7 +225,7 @@ TEST_F(UdpSocketAmongHosts, TellsBroadcastsApartAndKnowsItsOwnAddressBehindThem)
       ASSERT_EQ(receive_some(server, batch), 1U);
       const ReceivedDatagram& datagram = batch.datagrams().front();
       EXPECT_EQ(datagram.to, (Endpoint{address(to), port}));
-      EXPECT_EQ(datagram.cast, Cast::broadcast);
+      EXPECT_EQ(datagram.delivery, Delivery::broadcast);
       EXPECT_EQ(datagram.reply_from, address("10.0.0.2"));
       EXPECT_EQ(datagram.interface, there().in([] { return must(interface_index("cable")); }));
     }
@@ -258,7 +258,7 @@ TEST_F(UdpSocketAmongHosts, TellsMulticastsApart) {
     ASSERT_EQ(receive_some(server, batch), 1U);
     const ReceivedDatagram& received = batch.datagrams().front();
     EXPECT_EQ(received.to, (Endpoint{address(group), port}));
-    EXPECT_EQ(received.cast, Cast::multicast);
+    EXPECT_EQ(received.delivery, Delivery::multicast);
     EXPECT_EQ(received.reply_from, address(group).is_v4() ? address("10.0.0.2") : Address::any_v6());
     const OutgoingDatagram reply{.to = received.from, .from = received.reply_from, .bytes = {}};
     ASSERT_EQ(server.send({&reply, 1}).accepted, 1U);

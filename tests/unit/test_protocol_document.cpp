@@ -8,6 +8,8 @@
 
 #include "holler/codecs.hpp"
 
+#include "tests/support/source_dir.hpp"
+
 // docs/protocol.md promises that its examples are what the codec writes and reads. This holds it to that.
 
 namespace holler {
@@ -18,7 +20,7 @@ using std::chrono::milliseconds;
 
 /// The blocks that begin with ```hex NAME, as bytes.
 std::map<std::string, ByteVector> examples() {
-  std::ifstream document{HOLLER_SOURCE_DIR "/docs/protocol.md"};
+  std::ifstream document{source_dir() / "docs/protocol.md"};
   std::map<std::string, ByteVector> found;
   std::string line;
   std::string name;
