@@ -5,6 +5,7 @@
 #include "holler/codec.hpp"
 #include "holler/codecs.hpp"
 #include "holler/dns.hpp"
+#include "holler/link.hpp"
 #include "holler/names.hpp"
 #include "holler/ports.hpp"
 #include "holler/requester.hpp"

@@ -12,9 +12,9 @@ namespace {
 constexpr std::size_t kBytesKept = 256;  // holler's header and the beginning of a payload
 constexpr std::size_t kTextShown = 32;
 
-constexpr std::array<std::string_view, 12> kNames{"sent",    "lost",   "duplicated", "held back",
-                                                  "arrives", "queued", "overflow",   "nowhere",
-                                                  "refused", "used",   "dropped",    "note"};
+constexpr std::array<std::string_view, 13> kNames{"sent",    "lost",    "duplicated", "held back", "altered",
+                                                  "arrives", "queued",  "overflow",   "nowhere",   "refused",
+                                                  "used",    "dropped", "note"};
 
 std::string_view kind_name(ReplyKind kind) {
   switch (kind) {

@@ -18,6 +18,7 @@ enum class Happening : std::uint8_t {
   lost,
   duplicated,
   held_back,
+  altered,  ///< the link corrupted it, and no checksum will see that: `bytes` as they will arrive
   delivered,
   queued,    ///< its host is stopped: it waits in the receive buffer
   overflow,  ///< its host is stopped, and the receive buffer is full

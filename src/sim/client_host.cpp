@@ -96,10 +96,12 @@ void ClientHost::handle_datagram(Timestamp now, const Delivered& datagram) {
 }
 
 void ClientHost::handle_unreachable(Timestamp now, const Returned& datagram) {
-  static_cast<void>(requester_.handle_unreachable(now, {.kind = Unreachable::refused,
-                                                        .peer = datagram.to,
-                                                        .channel = channel_of(datagram.at),
-                                                        .quote = datagram.quote}));
+  static_cast<void>(requester_.handle_unreachable(
+      now, {.kind = datagram.path_mtu_bytes == 0 ? Unreachable::refused : Unreachable::too_large,
+            .peer = datagram.to,
+            .channel = channel_of(datagram.at),
+            .quote = datagram.quote,
+            .path_mtu_bytes = datagram.path_mtu_bytes}));
   pump();
 }
 

@@ -21,11 +21,12 @@ struct Delivered {
   Duration waited{};  ///< in the receive buffer of a host that was stopped
 };
 
-/// A datagram that came back: nobody listens where it went.
+/// A datagram that came back: nobody listens where it went, or it was larger than the way is wide.
 struct Returned {
   Port at = 0;
   Endpoint to;
   Bytes quote;
+  std::uint32_t path_mtu_bytes = 0;  ///< not 0: it was too big, and this is what fits, with headers
 };
 
 class Host {

@@ -81,8 +81,10 @@ Link& World::link_between(const Address& from, const Address& to) {
   return found == row->second.end() ? default_link_ : found->second;
 }
 
-void World::sight(Sighting::Stage stage, const Endpoint& from, const Endpoint& to, Bytes bytes) const {
-  if (tap_) tap_({.stage = stage, .when = now_, .from = from, .to = to, .bytes = bytes});
+void World::sight(Sighting sighting) const {
+  if (!tap_) return;
+  sighting.when = now_;
+  tap_(sighting);
 }
 
 void World::send(Port from, const Endpoint& to, Bytes datagram) {
@@ -99,28 +101,39 @@ void World::meddle(Passage& passage, const Sighting& sighting) const {
     passage = {.loss = Loss::meddled};
     return;
   }
-  for (Timestamp& when : passage.when) when = later(when, wish.delay);
+  for (Passage::Arrival& arrival : passage.at) arrival.when = later(arrival.when, wish.delay);
   if (passage.count == 0) return;
-  Timestamp copy = passage.when[0];
-  for (std::size_t i = 0; i < wish.copies; ++i) passage.arrive(copy = later(copy, wish.copies_delay));
+  Passage::Arrival copy = passage.at[0];
+  for (std::size_t i = 0; i < wish.copies; ++i) {
+    copy.when = later(copy.when, wish.copies_delay);
+    passage.arrive(copy);
+  }
 }
 
 void World::carry(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram) {
   story_.record(now_, Happening::sent, from, to, datagram);
-  sight(Sighting::Stage::sent, from, to, datagram);
-  Passage passage = link_between(from.address, to.address).carry(now_, datagram.size(), network_random_);
+  sight({.stage = Sighting::Stage::sent, .from = from, .to = to, .bytes = datagram});
+  Passage passage = link_between(from.address, to.address)
+                        .carry(now_, packet_bytes(to.address, datagram.size()), network_random_);
   if (meddler_)
     meddle(passage,
            {.stage = Sighting::Stage::sent, .when = now_, .from = from, .to = to, .bytes = datagram});
   if (passage.loss != Loss::none) {
-    story_.record(now_, Happening::lost, from, to, datagram);
-    sight(Sighting::Stage::lost, from, to, datagram);
-    return;
+    story_.record(now_, Happening::lost, from, to, datagram, name_of(passage.loss));
+    sight({.stage = Sighting::Stage::lost, .from = from, .to = to, .bytes = datagram, .loss = passage.loss});
+    if (passage.path_mtu_bytes == 0 || !options_.icmp || sender == kNoPort) return;
+    const std::uint32_t number = new_packet(sender, from, to, datagram);
+    packets_[number].path_mtu_bytes = passage.path_mtu_bytes;
+    return send_back(number);
   }
   if (passage.held_back) story_.record(now_, Happening::held_back, from, to, datagram);
   if (passage.count > 1) story_.record(now_, Happening::duplicated, from, to, datagram);
-  for (const Timestamp when : passage.arrivals()) {
-    queue_.push(when, Event::Kind::arrival, new_packet(sender, from, to, datagram));
+  for (const Passage::Arrival& arrival : passage.arrivals()) {
+    const std::uint32_t number = new_packet(sender, from, to, datagram);
+    Packet& packet = packets_[number];
+    packet.altered = arrival.damage != 0 && damage(packet.bytes, arrival.damage);
+    if (packet.altered) story_.record(now_, Happening::altered, from, to, packet.bytes);
+    queue_.push(arrival.when, Event::Kind::arrival, number);
   }
 }
 
@@ -136,6 +149,8 @@ std::uint32_t World::new_packet(Port sender, const Endpoint& from, const Endpoin
   packet.to = to;
   packet.sender = sender;
   packet.arrived = kNever;
+  packet.path_mtu_bytes = 0;
+  packet.altered = false;
   packet.bytes.assign(datagram.begin(), datagram.end());
   return number;
 }
@@ -184,17 +199,31 @@ void World::turn_away(std::uint32_t number) {
     return release(number);
   }
   story_.record(now_, Happening::refused, packet.from, packet.to, packet.bytes);
+  send_back(number);
+}
+
+/// ICMP takes the way back, with its delay and its dangers, whichever hop says it.
+void World::send_back(std::uint32_t number) {
+  const Packet& packet = packets_[number];
+  const std::size_t quoted = std::min(packet.bytes.size(), kQuoteBytesMax);
+  // The error has an IP and an ICMP header, as long as IP and UDP's, and quotes the packet's own.
+  const std::size_t bytes = packet_bytes(packet.from.address, packet_bytes(packet.from.address, quoted));
   const Passage back =
-      link_between(packet.to.address, packet.from.address).carry(now_, kQuoteBytesMax, network_random_);
-  if (back.count == 0) return release(number);
-  queue_.push(back.when[0], Event::Kind::unreachable, number);
+      link_between(packet.to.address, packet.from.address).carry(now_, bytes, network_random_);
+  // Its checksum covers the quote, so that a damaged one is none (RFC 792).
+  if (back.count == 0 || back.at[0].damage != 0) return release(number);
+  queue_.push(back.at[0].when, Event::Kind::unreachable, number);
 }
 
 void World::deliver(Port port, std::uint32_t number) {
   const Packet& packet = packets_[number];
   PortEntry& entry = ports_[port];
   story_.record(now_, Happening::delivered, packet.from, packet.to, packet.bytes);
-  sight(Sighting::Stage::delivered, packet.from, packet.to, packet.bytes);
+  sight({.stage = Sighting::Stage::delivered,
+         .from = packet.from,
+         .to = packet.to,
+         .bytes = packet.bytes,
+         .altered = packet.altered});
   const Duration waited = packet.arrived == kNever ? Duration::zero() : now_ - packet.arrived;
   entry.host->handle_datagram(
       now_, {.at = port, .from = packet.from, .to = entry.local, .bytes = packet.bytes, .waited = waited});
@@ -207,7 +236,9 @@ void World::bring_back(std::uint32_t number) {
   PortEntry& entry = ports_[packet.sender];
   if (entry.open && !entry.host->frozen_) {
     const Bytes quote{packet.bytes.data(), std::min(packet.bytes.size(), kQuoteBytesMax)};
-    entry.host->handle_unreachable(now_, {.at = packet.sender, .to = packet.to, .quote = quote});
+    entry.host->handle_unreachable(
+        now_,
+        {.at = packet.sender, .to = packet.to, .quote = quote, .path_mtu_bytes = packet.path_mtu_bytes});
     rearm(*entry.host);
   }
   release(number);

@@ -44,7 +44,7 @@ struct WorldOptions {
   std::uint64_t events_max = 50'000'000;       ///< in one call of `run`
   std::size_t story_lines_max = 2000;          ///< 0 for no story
   std::size_t receive_buffer_datagrams = 256;  ///< that wait for a host that is stopped
-  bool icmp = true;                            ///< a host says so when nobody listens on a port
+  bool icmp = true;  ///< senders hear of a port where nobody listens, and of what was too big for a link
 };
 
 /// A datagram on its way, as a tap or a meddler sees it.
@@ -54,6 +54,8 @@ struct Sighting {
   Endpoint from;
   Endpoint to;
   Bytes bytes;
+  Loss loss = Loss::none;  ///< why it was lost
+  bool altered = false;    ///< what is delivered is not what was sent: the link corrupted it
 };
 
 /// What a meddler wants done to a datagram, before the link has it.
@@ -141,7 +143,9 @@ class World {
     Endpoint to;
     Port sender = kNoPort;
     ByteVector bytes;
-    Timestamp arrived = kNever;  // where it had to wait for its host
+    Timestamp arrived = kNever;        // where it had to wait for its host
+    std::uint32_t path_mtu_bytes = 0;  // where it comes back as too big
+    bool altered = false;
   };
   static constexpr Port kNoPort = 0xffffffffU;
 
@@ -150,6 +154,7 @@ class World {
   void meddle(Passage& passage, const Sighting& sighting) const;
   Link& link_between(const Address& from, const Address& to);
   std::uint32_t new_packet(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram);
+  void send_back(std::uint32_t number);
   void release(std::uint32_t packet) { free_packets_.push_back(packet); }
   void handle(const Event& event);
   void arrive(std::uint32_t number);
@@ -157,7 +162,7 @@ class World {
   void deliver(Port port, std::uint32_t number);
   void bring_back(std::uint32_t number);
   void wake(Host& host, Timestamp when);
-  void sight(Sighting::Stage stage, const Endpoint& from, const Endpoint& to, Bytes bytes) const;
+  void sight(Sighting sighting) const;
 
   WorldOptions options_;
   Timestamp now_;

@@ -13,8 +13,9 @@ ROOMS = {
     "wire": {"base"},
     "core": {"wire", "base"},
     "net": {"base"},
-    "runtime": {"core", "wire", "net", "base"},
-    "sim": {"core", "wire", "base"},
+    "link": {"base"},
+    "runtime": {"core", "wire", "link", "net", "base"},
+    "sim": {"core", "wire", "link", "base"},
 }
 SOURCES = (".hpp", ".cpp", ".c", ".h")
 
