@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -17,6 +18,22 @@ Error out_of_descriptors(const char* attempted) {
           .endpoint = {},
           .advice = "raise the limit on open files (ulimit -n)",
           .payload_bytes_max = {}};
+}
+
+/// Waits to the nanosecond where the kernel can (Linux 5.11), else to the millisecond, rounded up: a wait
+/// that ended early would be begun again and again until its time has come.
+int wait_for_events(int epoll, std::span<epoll_event> events, Duration timeout) noexcept {
+  const Duration left = std::max(timeout, Duration::zero());
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
+  const timespec limit{.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
+  const timespec* until = timeout == kForever ? nullptr : &limit;
+  const int room = static_cast<int>(events.size());
+  const int count = ::epoll_pwait2(epoll, events.data(), room, until, nullptr);
+  if (count >= 0 || errno != ENOSYS) return count;
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  const std::int64_t millis = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  return ::epoll_wait(epoll, events.data(), room,
+                      until == nullptr ? -1 : static_cast<int>(std::min(millis, kMost)));
 }
 
 }  // namespace
@@ -73,11 +90,7 @@ void Poller::remove(int descriptor) noexcept { ::epoll_ctl(fd_.get(), EPOLL_CTL_
 
 Result<std::span<const std::uint64_t>> Poller::wait(Duration timeout) {
   std::array<epoll_event, 64> events{};
-  const Duration left = std::max(timeout, Duration::zero());
-  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
-  const timespec limit{.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
-  const timespec* until = timeout == kForever ? nullptr : &limit;
-  const int count = ::epoll_pwait2(fd_.get(), events.data(), static_cast<int>(events.size()), until, nullptr);
+  const int count = wait_for_events(fd_.get(), events, timeout);
   ready_.clear();
   if (count < 0 && errno != EINTR) {
     return failure({.code = ErrorCode::system,
