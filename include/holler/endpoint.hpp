@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -49,6 +50,12 @@ class Address {
   [[nodiscard]] std::string to_string() const;
 
   friend constexpr auto operator<=>(const Address&, const Address&) noexcept = default;
+  /// Sixteen bytes as two numbers: every datagram is asked several times where it comes from.
+  friend constexpr bool operator==(const Address& left, const Address& right) noexcept {
+    using Halves = std::array<std::uint64_t, 2>;
+    return std::bit_cast<Halves>(left.bytes_) == std::bit_cast<Halves>(right.bytes_) &&
+           left.scope_ == right.scope_ && left.is_v6_ == right.is_v6_;
+  }
 
  private:
   std::array<std::uint8_t, 16> bytes_{};
@@ -91,5 +98,11 @@ struct Subnet {
 
 template <>
 struct std::hash<holler::Endpoint> {
-  std::size_t operator()(const holler::Endpoint& endpoint) const noexcept;
+  std::size_t operator()(const holler::Endpoint& endpoint) const noexcept {
+    const auto [high, low] = std::bit_cast<std::array<std::uint64_t, 2>>(endpoint.address.bytes());
+    std::uint64_t mixed = (high ^ endpoint.port) * 0x9e3779b97f4a7c15U;
+    mixed =
+        (mixed ^ mixed >> 32U ^ low ^ std::uint64_t{endpoint.address.scope()} << 32U) * 0xd6e8feb86659fd93U;
+    return mixed ^ mixed >> 32U;
+  }
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 namespace holler {
 namespace {
@@ -124,13 +123,3 @@ std::string Subnet::to_string() const {
 }
 
 }  // namespace holler
-
-std::size_t std::hash<holler::Endpoint>::operator()(const holler::Endpoint& endpoint) const noexcept {
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
-  std::memcpy(&high, endpoint.address.bytes().data(), sizeof high);
-  std::memcpy(&low, endpoint.address.bytes().data() + sizeof high, sizeof low);
-  std::uint64_t mixed = (high ^ endpoint.port) * 0x9e3779b97f4a7c15U;
-  mixed = (mixed ^ mixed >> 32U ^ low ^ std::uint64_t{endpoint.address.scope()} << 32U) * 0xd6e8feb86659fd93U;
-  return mixed ^ mixed >> 32U;
-}

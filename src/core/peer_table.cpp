@@ -3,6 +3,12 @@
 namespace holler {
 
 std::optional<std::uint32_t> PeerTable::find(const Endpoint& endpoint) const {
+  if (index_.empty()) {
+    for (std::uint32_t index = 0; index < peers_.size(); ++index) {
+      if (peers_[index].endpoint == endpoint) return index;
+    }
+    return std::nullopt;
+  }
   const auto found = index_.find(endpoint);
   if (found == index_.end()) return std::nullopt;
   return found->second;
@@ -17,7 +23,7 @@ std::uint32_t PeerTable::find_or_add(const Endpoint& endpoint, std::uint64_t new
   } else if (idle_.head != kNone) {
     index = idle_.head;
     mark_busy(index);
-    index_.erase(peers_[index].endpoint);
+    if (!index_.empty()) index_.erase(peers_[index].endpoint);
     // A peer may still stand in the queue of those to send to; the place keeps that, nothing else.
     const bool queued = peers_[index].queued;
     peers_[index] = {};
@@ -27,7 +33,12 @@ std::uint32_t PeerTable::find_or_add(const Endpoint& endpoint, std::uint64_t new
   }
   peers_[index].endpoint = endpoint;
   peers_[index].conversation = new_conversation;
-  index_.emplace(endpoint, index);
+  if (!index_.empty()) {
+    index_.emplace(endpoint, index);
+  } else if (peers_.size() > kSearchedMax) {
+    for (std::uint32_t known = 0; known < peers_.size(); ++known)
+      index_.emplace(peers_[known].endpoint, known);
+  }
   mark_idle(index);
   return index;
 }

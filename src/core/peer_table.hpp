@@ -65,9 +65,12 @@ class PeerTable {
   void mark_busy(std::uint32_t index);
 
  private:
+  /// So many peers are found faster by looking at each.
+  static constexpr std::size_t kSearchedMax = 4;
+
   std::size_t peers_max_;
   std::vector<Peer> peers_;
-  std::unordered_map<Endpoint, std::uint32_t> index_;
+  std::unordered_map<Endpoint, std::uint32_t> index_;  // from the first peer beyond `kSearchedMax` on
   ListEnds idle_;
 };
 

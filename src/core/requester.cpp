@@ -265,9 +265,7 @@ RequestEvent& Requester::Engine::end(Timestamp now, std::uint32_t slot, Outcome 
 
 std::optional<RequestEvent> Requester::Engine::poll_event() {
   if (events_.empty()) return std::nullopt;
-  const RequestEvent event = events_.front();
-  events_.pop_front();
-  return event;
+  return events_.pop_front();
 }
 
 std::size_t Requester::Engine::payload_bytes_max(const Endpoint& peer) const noexcept {

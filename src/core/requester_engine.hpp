@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -9,6 +8,7 @@
 
 #include "holler/requester.hpp"
 
+#include "core/fifo.hpp"
 #include "core/peer_table.hpp"
 #include "core/timer_queue.hpp"
 
@@ -126,8 +126,8 @@ class Requester::Engine {
   PeerTable peers_;
   std::vector<RequestSlot> slots_;
   std::vector<std::uint32_t> free_;
-  std::deque<std::uint32_t> sending_;  // peers with something to send, each once
-  std::deque<RequestEvent> events_;
+  Fifo<std::uint32_t> sending_;  // peers with something to send, each once
+  Fifo<RequestEvent> events_;
   TimerQueue timers_;
   // For codecs without numbers: the one request of a channel at a peer, and any one of a channel.
   std::unordered_map<std::uint64_t, std::uint32_t> by_channel_and_peer_;

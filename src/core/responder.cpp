@@ -104,8 +104,7 @@ CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
 
 std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
   while (!outgoing_.empty()) {
-    Outgoing outgoing = std::move(outgoing_.front());
-    outgoing_.pop_front();
+    Outgoing outgoing = outgoing_.pop_front();
     if (auto transmit = encode(now, outgoing, buffer)) return transmit;
   }
   return std::nullopt;

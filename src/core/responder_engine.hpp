@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "holler/responder.hpp"
 
 #include "base/keyed_hash.hpp"
+#include "core/fifo.hpp"
 #include "core/reply_cache.hpp"
 #include "core/timer_queue.hpp"
 
@@ -117,7 +117,7 @@ class Responder::Engine {
   std::vector<std::uint32_t> free_;
   TimerQueue held_;
   std::optional<IncomingRequest> pending_;
-  std::deque<Outgoing> outgoing_;
+  Fifo<Outgoing> outgoing_;
   ResponderStats stats_;
 };
 

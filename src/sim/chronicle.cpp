@@ -84,9 +84,8 @@ Chronicle::Entry& Chronicle::next_entry() {
   return ring_[slot];
 }
 
-void Chronicle::record(Timestamp when, Happening what, const Endpoint& from, const Endpoint& to,
-                       Bytes datagram, std::string_view label) {
-  if (!on()) return;
+void Chronicle::keep(Timestamp when, Happening what, const Endpoint& from, const Endpoint& to, Bytes datagram,
+                     std::string_view label) {
   Entry& entry = next_entry();
   entry.when = when;
   entry.what = what;

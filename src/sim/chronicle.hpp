@@ -41,7 +41,9 @@ class Chronicle {
   [[nodiscard]] bool on() const noexcept { return lines_max_ != 0; }
   /// @param label  lives as long as the chronicle: a literal, or the name of an enumerator
   void record(Timestamp when, Happening what, const Endpoint& from, const Endpoint& to, Bytes datagram,
-              std::string_view label = {});
+              std::string_view label = {}) {
+    if (on()) keep(when, what, from, to, datagram, label);
+  }
   void note(Timestamp when, std::string text);
 
   [[nodiscard]] std::uint64_t recorded() const noexcept { return recorded_; }
@@ -59,6 +61,8 @@ class Chronicle {
     std::size_t total_bytes = 0;
     ByteVector bytes;
   };
+  void keep(Timestamp when, Happening what, const Endpoint& from, const Endpoint& to, Bytes datagram,
+            std::string_view label);
   Entry& next_entry();
   void append_line(std::string& out, const Entry& entry) const;
 

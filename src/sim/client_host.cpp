@@ -34,18 +34,19 @@ std::vector<Duration> ClientHost::Asked::gaps() const {
 ClientHost::ClientHost(World& world, const std::vector<Endpoint>& channels, const ClientHostOptions& options)
     : world_{world},
       own_random_{world.fork_random()},
-      keep_records_{options.keep_records},
       requester_{*options.codec, options.random != nullptr ? *options.random : own_random_,
                  options.requester},
-      buffer_(options.requester.datagram_bytes_max) {
-  for (const Endpoint& channel : channels) channels_.push_back(world.attach(*this, channel));
+      records_{options.keep_records ? std::make_unique<Records>() : nullptr},
+      datagram_bytes_max_{options.requester.datagram_bytes_max} {
+  for (const Endpoint& channel : channels) {
+    const Port port = world.attach(*this, channel);
+    if (channel == channels.front()) first_port_ = port;
+  }
 }
 
-std::uint32_t ClientHost::channel_of(Port port) const {
-  for (std::uint32_t i = 0; i < channels_.size(); ++i) {
-    if (channels_[i] == port) return i;
-  }
-  return 0xffffffffU;
+const ClientHost::Records& ClientHost::records() const noexcept {
+  static const Records kNone;
+  return records_ ? *records_ : kNone;
 }
 
 StartResult ClientHost::ask(const Endpoint& peer, Bytes payload, const RequestOptions& options,
@@ -56,10 +57,10 @@ StartResult ClientHost::ask(const Endpoint& peer, Bytes payload, const RequestOp
       world_.fault(holler::format("a request was not started: status {}", static_cast<int>(result.status)));
     return result;
   }
-  if (keep_records_) {
-    const bool fresh = by_handle_.emplace(key_of(result.handle), asked_.size()).second;
+  if (records_) {
+    const bool fresh = records_->by_handle.emplace(key_of(result.handle), records_->asked.size()).second;
     if (!fresh) world_.fault("a handle was given twice");
-    asked_.push_back(
+    records_->asked.push_back(
         {.handle = result.handle, .peer = peer, .payload = copy_of(payload), .started = world_.now()});
   }
   pump();
@@ -91,7 +92,7 @@ void ClientHost::handle_datagram(Timestamp now, const Delivered& datagram) {
                             name_of(verdict.drop));
     }
   }
-  if (keep_records_ && verdicts_.size() < kVerdictsMax) verdicts_.push_back(verdict);
+  if (records_ && records_->verdicts.size() < kVerdictsMax) records_->verdicts.push_back(verdict);
   pump();
 }
 
@@ -120,9 +121,12 @@ void ClientHost::pump() {
       note_end(*event);
       more = true;
     }
-    while (const auto transmit = requester_.poll_transmit(world_.now(), buffer_)) {
+    for (;;) {
+      const MutableBytes buffer = world_.scratch(datagram_bytes_max_);
+      const auto transmit = requester_.poll_transmit(world_.now(), buffer);
+      if (!transmit) break;
       note_transmission(*transmit);
-      world_.send(channels_.at(transmit->channel), transmit->to, Bytes{buffer_}.first(transmit->bytes));
+      world_.send(port(transmit->channel), transmit->to, buffer.first(transmit->bytes));
       more = true;
       if (++sent > kTransmitsAtOnceMax) return world_.fault("the requester never stops sending");
     }
@@ -131,12 +135,12 @@ void ClientHost::pump() {
 }
 
 ClientHost::Asked* ClientHost::find(RequestHandle handle) {
-  const auto found = by_handle_.find(key_of(handle));
-  return found == by_handle_.end() ? nullptr : &asked_[found->second];
+  const auto found = records_->by_handle.find(key_of(handle));
+  return found == records_->by_handle.end() ? nullptr : &records_->asked[found->second];
 }
 
 void ClientHost::note_transmission(const Transmit& transmit) {
-  if (!keep_records_) return;
+  if (!records_) return;
   Asked* asked = find(transmit.request);
   if (asked == nullptr) return world_.fault("a datagram was sent for a request that never started");
   if (asked->ends != 0) world_.fault("a datagram was sent for a request that has ended");
@@ -146,7 +150,7 @@ void ClientHost::note_transmission(const Transmit& transmit) {
 
 void ClientHost::note_end(const RequestEvent& event) {
   ++ended_;
-  if (keep_records_) {
+  if (records_) {
     Asked* asked = find(event.request);
     if (asked == nullptr) return world_.fault("a request ended that never started");
     if (++asked->ends > 1) return world_.fault("a request ended twice");

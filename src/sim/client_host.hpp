@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -62,12 +63,12 @@ class ClientHost final : public Host {
   /// event's payload lives during the call.
   void set_on_end(std::function<void(const RequestEvent&)> on_end) { on_end_ = std::move(on_end); }
 
-  [[nodiscard]] const std::vector<Asked>& asked() const noexcept { return asked_; }
+  [[nodiscard]] const std::vector<Asked>& asked() const noexcept { return records().asked; }
   [[nodiscard]] std::uint64_t ended() const noexcept { return ended_; }
-  [[nodiscard]] const std::vector<Verdict>& verdicts() const noexcept { return verdicts_; }
+  [[nodiscard]] const std::vector<Verdict>& verdicts() const noexcept { return records().verdicts; }
   [[nodiscard]] Requester& requester() noexcept { return requester_; }
   [[nodiscard]] const RequesterStats& stats() const noexcept { return requester_.stats(); }
-  [[nodiscard]] Port port(std::uint32_t channel = 0) const { return channels_.at(channel); }
+  [[nodiscard]] Port port(std::uint32_t channel = 0) const { return first_port_ + channel; }
 
   void handle_datagram(Timestamp now, const Delivered& datagram) override;
   void handle_unreachable(Timestamp now, const Returned& datagram) override;
@@ -75,7 +76,14 @@ class ClientHost final : public Host {
   [[nodiscard]] Timestamp next_timeout() const override { return requester_.next_timeout(); }
 
  private:
-  [[nodiscard]] std::uint32_t channel_of(Port port) const;
+  struct Records {
+    std::vector<Asked> asked;
+    std::unordered_map<std::uint64_t, std::size_t> by_handle;
+    std::vector<Verdict> verdicts;
+  };
+
+  [[nodiscard]] const Records& records() const noexcept;
+  [[nodiscard]] std::uint32_t channel_of(Port port) const noexcept { return port - first_port_; }
   void pump();
   void note_end(const RequestEvent& event);
   void note_transmission(const Transmit& transmit);
@@ -83,14 +91,11 @@ class ClientHost final : public Host {
 
   World& world_;
   SeededRandom own_random_;
-  bool keep_records_;
   Requester requester_;
-  std::vector<Port> channels_;
-  std::vector<Asked> asked_;
-  std::unordered_map<std::uint64_t, std::size_t> by_handle_;
-  std::vector<Verdict> verdicts_;
+  std::unique_ptr<Records> records_;  // none without `keep_records`
   std::function<void(const RequestEvent&)> on_end_;
-  ByteVector buffer_;
+  std::size_t datagram_bytes_max_;
+  Port first_port_ = 0;  // of channel 0; the other channels' follow
   std::uint64_t ended_ = 0;
   bool pumping_ = false;
 };

@@ -61,7 +61,7 @@ void ServerHost::handle_datagram(Timestamp now, const Delivered& datagram) {
                             kReceiptNames.at(static_cast<std::size_t>(result.receipt)));
     }
   }
-  if (receipts_.size() < kRecordsMax) receipts_.push_back(result);
+  if (options_.keep_records && receipts_.size() < kRecordsMax) receipts_.push_back(result);
   std::size_t handed_out = 0;
   while (const auto request = responder_.poll_request()) {
     serve(*request);
@@ -132,7 +132,7 @@ void ServerHost::pump() {
     if (transmit->channel >= ports_.size() || addresses_[transmit->channel] != transmit->from) {
       return world_.fault("a reply leaves from an address that was not asked");
     }
-    if (sent_.size() < kRecordsMax) sent_.push_back(*transmit);
+    if (options_.keep_records && sent_.size() < kRecordsMax) sent_.push_back(*transmit);
     world_.send(ports_[transmit->channel], transmit->to, Bytes{buffer_}.first(transmit->bytes));
     if (++count > kTransmitsAtOnceMax) return world_.fault("the responder never stops sending");
   }

@@ -29,6 +29,7 @@ struct ServerHostOptions {
   ResponderOptions responder{};
   RandomSource* random = nullptr;  ///< by default one of the world's own
   bool count_payloads = true;      ///< how often the handler ran for each
+  bool keep_records = true;        ///< of every datagram received and sent
   std::size_t workers = 0;         ///< requests served at one time, the others wait; 0 for any number
 };
 

@@ -29,9 +29,9 @@ void World::enlist(std::unique_ptr<Host> host) {
 
 Port World::attach(Host& host, const Endpoint& local) {
   const Port port = static_cast<Port>(ports_.size());
-  HOLLER_CHECK(directory_.emplace(local, port).second);
+  HOLLER_CHECK(directory_.add(local, port));
   ports_.push_back({.host = &host, .local = local, .outside = local, .open = true, .waiting = {}});
-  ++addresses_[host_name(local.address)];
+  addresses_.add(host_name(local.address), 0);
   return port;
 }
 
@@ -46,14 +46,14 @@ void World::close(Port port) {
 }
 
 void World::close(const Endpoint& local) {
-  if (const auto found = directory_.find(local); found != directory_.end()) close(found->second);
+  if (const auto port = directory_.find(local)) close(*port);
 }
 
 void World::rebind(Port port, const Endpoint& outside) {
   PortEntry& entry = ports_[port];
   directory_.erase(entry.outside);
-  HOLLER_CHECK(directory_.emplace(outside, port).second);
-  ++addresses_[host_name(outside.address)];
+  HOLLER_CHECK(directory_.add(outside, port));
+  addresses_.add(host_name(outside.address), 0);
   story_.note(now_, entry.outside.to_string() + " is " + outside.to_string() + " from now on");
   entry.outside = outside;
 }
@@ -87,8 +87,17 @@ void World::sight(Sighting sighting) const {
   tap_(sighting);
 }
 
+MutableBytes World::scratch(std::size_t bytes) {
+  if (scratch_.size() <= sending_) scratch_.resize(sending_ + 1);
+  ByteVector& buffer = scratch_[sending_];
+  if (buffer.size() < bytes) buffer.resize(bytes);
+  return MutableBytes{buffer}.first(bytes);
+}
+
 void World::send(Port from, const Endpoint& to, Bytes datagram) {
+  ++sending_;
   carry(from, ports_[from].outside, to, datagram);
+  --sending_;
 }
 
 void World::inject(const Endpoint& from, const Endpoint& to, Bytes datagram) {
@@ -178,9 +187,9 @@ void World::wake(Host& host, Timestamp when) {
 void World::arrive(std::uint32_t number) {
   Packet& packet = packets_[number];
   const auto found = directory_.find(packet.to);
-  if (found == directory_.end()) return turn_away(number);
-  PortEntry& entry = ports_[found->second];
-  if (!entry.host->frozen_) return deliver(found->second, number);
+  if (!found) return turn_away(number);
+  PortEntry& entry = ports_[*found];
+  if (!entry.host->frozen_) return deliver(*found, number);
   const bool fits = entry.waiting.size() < options_.receive_buffer_datagrams;
   story_.record(now_, fits ? Happening::queued : Happening::overflow, packet.from, packet.to, packet.bytes);
   if (fits) {
@@ -193,8 +202,8 @@ void World::arrive(std::uint32_t number) {
 
 void World::turn_away(std::uint32_t number) {
   const Packet& packet = packets_[number];
-  const auto host = addresses_.find(host_name(packet.to.address));
-  if (!options_.icmp || host == addresses_.end() || packet.sender == kNoPort) {
+  const bool known = addresses_.contains(host_name(packet.to.address));
+  if (!options_.icmp || !known || packet.sender == kNoPort) {
     story_.record(now_, Happening::nowhere, packet.from, packet.to, packet.bytes);
     return release(number);
   }
@@ -254,7 +263,7 @@ void World::thaw(Host& host) {
   story_.note(now_, "host " + std::to_string(host.number_) + " goes on");
   for (Port port = 0; port < ports_.size(); ++port) {
     if (ports_[port].host != &host) continue;
-    std::deque<std::uint32_t> waiting;
+    std::vector<std::uint32_t> waiting;
     waiting.swap(ports_[port].waiting);
     for (const std::uint32_t packet : waiting) deliver(port, packet);
   }

@@ -15,6 +15,7 @@
 #include "holler/time.hpp"
 
 #include "sim/chronicle.hpp"
+#include "sim/directory.hpp"
 #include "sim/event_queue.hpp"
 #include "sim/host.hpp"
 #include "sim/link.hpp"
@@ -95,6 +96,9 @@ class World {
   [[nodiscard]] SeededRandom fork_random() { return SeededRandom{seeds_.next()}; }
   /// Something happened that must never happen; `run` ends.
   void fault(std::string what);
+  /// A place to write a datagram into before it is sent, one for all hosts; the next call may hand it out
+  /// again.
+  [[nodiscard]] MutableBytes scratch(std::size_t bytes);
 
   // For stories.
   /// Sends a datagram from any endpoint, whoever has it.
@@ -136,7 +140,7 @@ class World {
     Endpoint local;
     Endpoint outside;
     bool open = true;
-    std::deque<std::uint32_t> waiting;  // packets, while the host is frozen
+    std::vector<std::uint32_t> waiting;  // packets, while the host is frozen
   };
   struct Packet {
     Endpoint from;
@@ -174,14 +178,17 @@ class World {
   std::unordered_map<Endpoint, std::unordered_map<Endpoint, Link>> links_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::deque<PortEntry> ports_;
-  std::unordered_map<Endpoint, Port> directory_;
-  std::unordered_map<Endpoint, std::uint32_t> addresses_;
+  Directory directory_;
+  Directory addresses_;         // with port 0: every address that some host has or had
   std::deque<Packet> packets_;  // a deque: a host that sends while it is handed a packet must not move it
   std::vector<std::uint32_t> free_packets_;
   std::vector<std::function<void()>> actions_;
   std::function<Meddling(const Sighting&)> meddler_;
   std::function<void(const Sighting&)> tap_;
   std::vector<std::string> faults_;
+  // One for each level: a tap may make a host send while another's datagram is on its way.
+  std::vector<ByteVector> scratch_{1};
+  std::size_t sending_ = 0;
   std::uint64_t events_ = 0;
 };
 

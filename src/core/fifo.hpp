@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace holler {
+
+/// First in, first out, in one piece of memory: an engine has several of these, mostly empty or with one
+/// element, where a std::deque takes 576 bytes before it has any, and allocates for every few elements.
+template <class T>
+class Fifo {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return head_ == items_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return items_.size() - head_; }
+  [[nodiscard]] T& front() noexcept { return items_[head_]; }
+  [[nodiscard]] T& back() noexcept { return items_.back(); }
+
+  T& push_back(T item) {
+    items_.push_back(std::move(item));
+    return items_.back();
+  }
+  T pop_front() {
+    T item = std::move(items_[head_]);
+    if (++head_ == items_.size()) {
+      clear();
+    } else if (head_ >= kCompactAt && 2 * head_ >= items_.size()) {
+      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
+      head_ = 0;
+    }
+    return item;
+  }
+
+ private:
+  static constexpr std::size_t kCompactAt = 64;
+  static constexpr std::size_t kKeptMax = 1024;  // elements whose memory an empty one keeps
+
+  void clear() {
+    head_ = 0;
+    if (items_.capacity() > kKeptMax) {
+      items_ = {};
+    } else {
+      items_.clear();
+    }
+  }
+
+  std::vector<T> items_;
+  std::size_t head_ = 0;
+};
+
+}  // namespace holler
