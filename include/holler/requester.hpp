@@ -170,6 +170,12 @@ struct PeerMemory {
   friend bool operator==(const PeerMemory&, const PeerMemory&) = default;
 };
 
+/// How much of what docs/limits.md bounds is in use.
+struct RequesterOccupancy {
+  std::size_t outstanding = 0;  ///< `outstanding_max`
+  std::size_t peers = 0;        ///< remembered: `peers_max`
+};
+
 class Requester {
  public:
   /// `codec` and `random` must outlive the requester. `random` makes IDs and conversations: in production it
@@ -200,6 +206,7 @@ class Requester {
 
   [[nodiscard]] std::size_t payload_bytes_max(const Endpoint& peer) const noexcept;
   [[nodiscard]] std::size_t outstanding() const noexcept;
+  [[nodiscard]] RequesterOccupancy occupancy() const noexcept;
   [[nodiscard]] const RequesterStats& stats() const noexcept;
   /// The statistics since they were last taken; they start again from zero.
   RequesterStats take_stats() noexcept;

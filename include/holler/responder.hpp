@@ -104,6 +104,15 @@ struct ResponderStats {
   DropCounts dropped;
 };
 
+/// How much of what docs/limits.md bounds is in use.
+struct ResponderOccupancy {
+  std::size_t jobs = 0;           ///< handed out and unanswered: `jobs_max`
+  std::size_t conversations = 0;  ///< `conversations_max`
+  std::size_t places = 0;         ///< for requests remembered: `replies_max`
+  std::size_t payload_bytes = 0;  ///< of replies remembered: `reply_bytes_max`
+  std::size_t outgoing = 0;       ///< datagrams that wait to be sent
+};
+
 class Responder {
  public:
   /// Codecs are tried in order; the first that does not call a datagram foreign has it. They and `random`
@@ -141,6 +150,7 @@ class Responder {
   [[nodiscard]] std::size_t jobs() const noexcept;
   [[nodiscard]] std::size_t remembered_requests() const noexcept;
   [[nodiscard]] std::size_t remembered_bytes() const noexcept;
+  [[nodiscard]] ResponderOccupancy occupancy() const noexcept;
   [[nodiscard]] const ResponderStats& stats() const noexcept;
 
  private:

@@ -89,6 +89,7 @@ class ReplyCache {
 
   [[nodiscard]] std::size_t conversations() const noexcept { return index_.size(); }
   [[nodiscard]] std::size_t requests() const noexcept { return requests_; }
+  [[nodiscard]] std::size_t places() const noexcept { return places_; }
   [[nodiscard]] std::size_t payload_bytes() const noexcept { return payload_bytes_; }
 
  private:

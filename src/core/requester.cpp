@@ -313,6 +313,7 @@ std::size_t Requester::payload_bytes_max(const Endpoint& peer) const noexcept {
   return engine_->payload_bytes_max(peer);
 }
 std::size_t Requester::outstanding() const noexcept { return engine_->outstanding(); }
+RequesterOccupancy Requester::occupancy() const noexcept { return engine_->occupancy(); }
 const RequesterStats& Requester::stats() const noexcept { return engine_->stats(); }
 RequesterStats Requester::take_stats() noexcept { return engine_->take_stats(); }
 std::optional<PeerMemory> Requester::recall(const Endpoint& peer) const { return engine_->recall(peer); }

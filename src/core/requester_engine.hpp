@@ -76,6 +76,9 @@ class Requester::Engine {
 
   Timestamp next_timeout() const noexcept { return timers_.next(); }
   std::size_t outstanding() const noexcept { return outstanding_; }
+  RequesterOccupancy occupancy() const noexcept {
+    return {.outstanding = outstanding_, .peers = peers_.size()};
+  }
   const RequesterStats& stats() const noexcept { return stats_; }
   RequesterStats take_stats() noexcept { return std::exchange(stats_, {}); }
 

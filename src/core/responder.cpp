@@ -245,6 +245,7 @@ std::size_t Responder::reply_bytes_max(JobHandle job) const noexcept { return en
 std::size_t Responder::jobs() const noexcept { return engine_->jobs(); }
 std::size_t Responder::remembered_requests() const noexcept { return engine_->remembered_requests(); }
 std::size_t Responder::remembered_bytes() const noexcept { return engine_->remembered_bytes(); }
+ResponderOccupancy Responder::occupancy() const noexcept { return engine_->occupancy(); }
 const ResponderStats& Responder::stats() const noexcept { return engine_->stats(); }
 
 }  // namespace holler

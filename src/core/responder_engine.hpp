@@ -64,6 +64,13 @@ class Responder::Engine {
   std::size_t jobs() const noexcept { return jobs_.size() - free_.size(); }
   std::size_t remembered_requests() const noexcept { return cache_.requests(); }
   std::size_t remembered_bytes() const noexcept { return cache_.payload_bytes(); }
+  ResponderOccupancy occupancy() const noexcept {
+    return {.jobs = jobs(),
+            .conversations = cache_.conversations(),
+            .places = cache_.places(),
+            .payload_bytes = cache_.payload_bytes(),
+            .outgoing = outgoing_.size()};
+  }
   const ResponderStats& stats() const noexcept { return stats_; }
 
  private:

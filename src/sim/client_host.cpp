@@ -34,10 +34,9 @@ std::vector<Duration> ClientHost::Asked::gaps() const {
 ClientHost::ClientHost(World& world, const std::vector<Endpoint>& channels, const ClientHostOptions& options)
     : world_{world},
       own_random_{world.fork_random()},
-      requester_{*options.codec, options.random != nullptr ? *options.random : own_random_,
-                 options.requester},
-      records_{options.keep_records ? std::make_unique<Records>() : nullptr},
-      datagram_bytes_max_{options.requester.datagram_bytes_max} {
+      options_{options},
+      requester_{*options.codec, random(), options.requester},
+      records_{options.keep_records ? std::make_unique<Records>() : nullptr} {
   for (const Endpoint& channel : channels) {
     const Port port = world.attach(*this, channel);
     if (channel == channels.front()) first_port_ = port;
@@ -51,7 +50,8 @@ const ClientHost::Records& ClientHost::records() const noexcept {
 
 StartResult ClientHost::ask(const Endpoint& peer, Bytes payload, const RequestOptions& options,
                             bool may_fail) {
-  const StartResult result = requester_.start(world_.now(), peer, payload, options);
+  const Timestamp now = world_.clock(*this);
+  const StartResult result = requester_.start(now, peer, payload, options);
   if (result.status != StartStatus::started) {
     if (!may_fail)
       world_.fault(holler::format("a request was not started: status {}", static_cast<int>(result.status)));
@@ -61,7 +61,10 @@ StartResult ClientHost::ask(const Endpoint& peer, Bytes payload, const RequestOp
     const bool fresh = records_->by_handle.emplace(key_of(result.handle), records_->asked.size()).second;
     if (!fresh) world_.fault("a handle was given twice");
     records_->asked.push_back(
-        {.handle = result.handle, .peer = peer, .payload = copy_of(payload), .started = world_.now()});
+        {.handle = result.handle, .peer = peer, .payload = copy_of(payload), .started = now});
+  }
+  if (Witness* witness = world_.witness()) {
+    witness->on_ask(*this, *options_.codec, result.handle, peer, payload, options);
   }
   pump();
   world_.rearm(*this);
@@ -74,7 +77,8 @@ void ClientHost::ask_at(Duration since_start, const Endpoint& peer, std::string_
 }
 
 bool ClientHost::cancel(RequestHandle request) {
-  const bool was_on = requester_.cancel(world_.now(), request);
+  if (Witness* witness = world_.witness()) witness->on_cancel(*this, request);
+  const bool was_on = requester_.cancel(world_.clock(*this), request);
   pump();
   world_.rearm(*this);
   return was_on;
@@ -83,12 +87,13 @@ bool ClientHost::cancel(RequestHandle request) {
 void ClientHost::handle_datagram(Timestamp now, const Delivered& datagram) {
   const Verdict verdict = requester_.handle_datagram(
       now, {.from = datagram.from, .channel = channel_of(datagram.at), .bytes = datagram.bytes});
+  if (Witness* witness = world_.witness()) witness->on_verdict(*this, datagram, verdict);
   if (world_.story().on()) {
     if (verdict.used) {
-      world_.story().record(now, Happening::used, datagram.from, datagram.to, datagram.bytes,
+      world_.story().record(world_.now(), Happening::used, datagram.from, datagram.to, datagram.bytes,
                             used_name(*verdict.used));
     } else {
-      world_.story().record(now, Happening::dropped, datagram.from, datagram.to, datagram.bytes,
+      world_.story().record(world_.now(), Happening::dropped, datagram.from, datagram.to, datagram.bytes,
                             name_of(verdict.drop));
     }
   }
@@ -104,6 +109,12 @@ void ClientHost::handle_unreachable(Timestamp now, const Returned& datagram) {
             .quote = datagram.quote,
             .path_mtu_bytes = datagram.path_mtu_bytes}));
   pump();
+}
+
+void ClientHost::restart() {
+  requester_ = Requester{*options_.codec, random(), options_.requester};
+  if (records_) records_->by_handle.clear();
+  if (Witness* witness = world_.witness()) witness->on_restart(*this);
 }
 
 void ClientHost::handle_timeout(Timestamp now) {
@@ -122,11 +133,13 @@ void ClientHost::pump() {
       more = true;
     }
     for (;;) {
-      const MutableBytes buffer = world_.scratch(datagram_bytes_max_);
-      const auto transmit = requester_.poll_transmit(world_.now(), buffer);
+      const MutableBytes buffer = world_.scratch(options_.requester.datagram_bytes_max);
+      const auto transmit = requester_.poll_transmit(world_.clock(*this), buffer);
       if (!transmit) break;
+      const Bytes datagram = buffer.first(transmit->bytes);
       note_transmission(*transmit);
-      world_.send(port(transmit->channel), transmit->to, buffer.first(transmit->bytes));
+      if (Witness* witness = world_.witness()) witness->on_transmission(*this, *transmit, datagram);
+      world_.send(port(transmit->channel), transmit->to, datagram);
       more = true;
       if (++sent > kTransmitsAtOnceMax) return world_.fault("the requester never stops sending");
     }
@@ -145,16 +158,17 @@ void ClientHost::note_transmission(const Transmit& transmit) {
   if (asked == nullptr) return world_.fault("a datagram was sent for a request that never started");
   if (asked->ends != 0) world_.fault("a datagram was sent for a request that has ended");
   if (transmit.to != asked->peer) world_.fault("a datagram went to a peer that was not asked");
-  asked->sent.push_back({world_.now(), transmit});
+  asked->sent.push_back({world_.clock(*this), transmit});
 }
 
 void ClientHost::note_end(const RequestEvent& event) {
   ++ended_;
+  if (Witness* witness = world_.witness()) witness->on_end(*this, event);
   if (records_) {
     Asked* asked = find(event.request);
     if (asked == nullptr) return world_.fault("a request ended that never started");
     if (++asked->ends > 1) return world_.fault("a request ended twice");
-    asked->ended = world_.now();
+    asked->ended = world_.clock(*this);
     asked->event = event;
     asked->reply = copy_of(event.payload);
     asked->event.payload = asked->reply;

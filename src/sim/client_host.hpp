@@ -68,12 +68,15 @@ class ClientHost final : public Host {
   [[nodiscard]] const std::vector<Verdict>& verdicts() const noexcept { return records().verdicts; }
   [[nodiscard]] Requester& requester() noexcept { return requester_; }
   [[nodiscard]] const RequesterStats& stats() const noexcept { return requester_.stats(); }
+  [[nodiscard]] const ClientHostOptions& options() const noexcept { return options_; }
   [[nodiscard]] Port port(std::uint32_t channel = 0) const { return first_port_ + channel; }
 
   void handle_datagram(Timestamp now, const Delivered& datagram) override;
   void handle_unreachable(Timestamp now, const Returned& datagram) override;
   void handle_timeout(Timestamp now) override;
   [[nodiscard]] Timestamp next_timeout() const override { return requester_.next_timeout(); }
+  /// What was asked is forgotten and never ends; the records keep it.
+  void restart() override;
 
  private:
   struct Records {
@@ -82,6 +85,9 @@ class ClientHost final : public Host {
     std::vector<Verdict> verdicts;
   };
 
+  [[nodiscard]] RandomSource& random() noexcept {
+    return options_.random != nullptr ? *options_.random : own_random_;
+  }
   [[nodiscard]] const Records& records() const noexcept;
   [[nodiscard]] std::uint32_t channel_of(Port port) const noexcept { return port - first_port_; }
   void pump();
@@ -91,10 +97,10 @@ class ClientHost final : public Host {
 
   World& world_;
   SeededRandom own_random_;
+  ClientHostOptions options_;
   Requester requester_;
   std::unique_ptr<Records> records_;  // none without `keep_records`
   std::function<void(const RequestEvent&)> on_end_;
-  std::size_t datagram_bytes_max_;
   Port first_port_ = 0;  // of channel 0; the other channels' follow
   std::uint64_t ended_ = 0;
   bool pumping_ = false;

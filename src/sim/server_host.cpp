@@ -23,14 +23,25 @@ ServerHost::ServerHost(World& world, std::vector<Endpoint> addresses, Handler ha
     : world_{world},
       own_random_{world.fork_random()},
       options_{options},
-      responder_{{&holler_codec(), &plain_codec()},
-                 options.random != nullptr ? *options.random : own_random_,
-                 options.responder},
+      responder_{new_responder()},
       handler_{std::move(handler)},
       addresses_{std::move(addresses)},
       worker_free_at_(options.workers, world.now()),
       buffer_(options.responder.datagram_bytes_max) {
   for (const Endpoint& address : addresses_) ports_.push_back(world.attach(*this, address));
+}
+
+Responder ServerHost::new_responder() {
+  return {{&holler_codec(), &plain_codec()},
+          options_.random != nullptr ? *options_.random : own_random_,
+          options_.responder};
+}
+
+void ServerHost::restart() {
+  responder_ = new_responder();
+  works_.clear();
+  worker_free_at_.assign(options_.workers, world_.clock(*this));
+  if (Witness* witness = world_.witness()) witness->on_restart(*this);
 }
 
 std::uint64_t ServerHost::runs_for(std::string_view payload) const {
@@ -54,16 +65,17 @@ void ServerHost::handle_datagram(Timestamp now, const Delivered& datagram) {
                                                                 .waited = datagram.waited});
   if (world_.story().on()) {
     if (result.receipt == Receipt::dropped) {
-      world_.story().record(now, Happening::dropped, datagram.from, datagram.to, datagram.bytes,
+      world_.story().record(world_.now(), Happening::dropped, datagram.from, datagram.to, datagram.bytes,
                             name_of(result.drop));
     } else {
-      world_.story().record(now, Happening::used, datagram.from, datagram.to, datagram.bytes,
+      world_.story().record(world_.now(), Happening::used, datagram.from, datagram.to, datagram.bytes,
                             kReceiptNames.at(static_cast<std::size_t>(result.receipt)));
     }
   }
   if (options_.keep_records && receipts_.size() < kRecordsMax) receipts_.push_back(result);
   std::size_t handed_out = 0;
   while (const auto request = responder_.poll_request()) {
+    if (Witness* witness = world_.witness()) witness->on_run(*this, *request, datagram.bytes);
     serve(*request);
     if (++handed_out > 1) world_.fault("the responder handed out two requests for one datagram");
   }
@@ -74,7 +86,7 @@ void ServerHost::handle_datagram(Timestamp now, const Delivered& datagram) {
 }
 
 Timestamp ServerHost::done_at(Duration service) {
-  const Timestamp now = world_.now();
+  const Timestamp now = world_.clock(*this);
   if (worker_free_at_.empty()) return later(now, service);
   auto& worker = *std::min_element(worker_free_at_.begin(), worker_free_at_.end());
   worker = later(std::max(worker, now), service);
@@ -90,13 +102,14 @@ void ServerHost::serve(const IncomingRequest& request) {
   answer_.reason = 0;
   handler_(request, answer_);
   const Timestamp done = done_at(answer_.service);
-  if (done == world_.now()) return finish(request.job, answer_);
+  if (done == world_.clock(*this)) return finish(request.job, answer_);
   works_.push_back({done, sequence_++, request.job, answer_});
   std::push_heap(works_.begin(), works_.end(), Sooner{});
 }
 
 void ServerHost::finish(JobHandle job, const Answer& answer) {
-  const Timestamp now = world_.now();
+  const Timestamp now = world_.clock(*this);
+  if (Witness* witness = world_.witness()) witness->on_answer(*this, job, answer);
   switch (answer.kind) {
     case Answer::Kind::reply: {
       const Timestamp not_before =
@@ -128,12 +141,14 @@ Timestamp ServerHost::next_timeout() const {
 
 void ServerHost::pump() {
   std::size_t count = 0;
-  while (const auto transmit = responder_.poll_transmit(world_.now(), buffer_)) {
+  while (const auto transmit = responder_.poll_transmit(world_.clock(*this), buffer_)) {
     if (transmit->channel >= ports_.size() || addresses_[transmit->channel] != transmit->from) {
       return world_.fault("a reply leaves from an address that was not asked");
     }
     if (options_.keep_records && sent_.size() < kRecordsMax) sent_.push_back(*transmit);
-    world_.send(ports_[transmit->channel], transmit->to, Bytes{buffer_}.first(transmit->bytes));
+    const Bytes datagram = Bytes{buffer_}.first(transmit->bytes);
+    if (Witness* witness = world_.witness()) witness->on_response(*this, *transmit, datagram);
+    world_.send(ports_[transmit->channel], transmit->to, datagram);
     if (++count > kTransmitsAtOnceMax) return world_.fault("the responder never stops sending");
   }
 }

@@ -54,6 +54,8 @@ class ServerHost final : public Host {
   [[nodiscard]] Responder& responder() noexcept { return responder_; }
   [[nodiscard]] const ResponderStats& stats() const noexcept { return responder_.stats(); }
   [[nodiscard]] const Endpoint& at() const noexcept { return addresses_.front(); }
+  [[nodiscard]] const std::vector<Endpoint>& addresses() const noexcept { return addresses_; }
+  [[nodiscard]] const ServerHostOptions& options() const noexcept { return options_; }
   [[nodiscard]] Port port(std::size_t address = 0) const { return ports_.at(address); }
   /// What the responder said of each datagram that arrived, the first 200,000.
   [[nodiscard]] const std::vector<ReceiptResult>& receipts() const noexcept { return receipts_; }
@@ -62,6 +64,8 @@ class ServerHost final : public Host {
   void handle_datagram(Timestamp now, const Delivered& datagram) override;
   void handle_timeout(Timestamp now) override;
   [[nodiscard]] Timestamp next_timeout() const override;
+  /// Its memory of requests and all work that was not finished are gone.
+  void restart() override;
 
  private:
   struct Work {
@@ -75,6 +79,7 @@ class ServerHost final : public Host {
       return left.done != right.done ? left.done > right.done : left.sequence > right.sequence;
     }
   };
+  [[nodiscard]] Responder new_responder();
   void serve(const IncomingRequest& request);
   [[nodiscard]] Timestamp done_at(Duration service);
   void finish(JobHandle job, const Answer& answer);

@@ -82,9 +82,10 @@ Link& World::link_between(const Address& from, const Address& to) {
 }
 
 void World::sight(Sighting sighting) const {
-  if (!tap_) return;
+  if (!tap_ && taps_.empty()) return;
   sighting.when = now_;
-  tap_(sighting);
+  if (tap_) tap_(sighting);
+  for (const auto& tap : taps_) tap(sighting);
 }
 
 MutableBytes World::scratch(std::size_t bytes) {
@@ -121,7 +122,11 @@ void World::meddle(Passage& passage, const Sighting& sighting) const {
 
 void World::carry(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram) {
   story_.record(now_, Happening::sent, from, to, datagram);
-  sight({.stage = Sighting::Stage::sent, .from = from, .to = to, .bytes = datagram});
+  sight({.stage = Sighting::Stage::sent,
+         .from = from,
+         .to = to,
+         .bytes = datagram,
+         .injected = sender == kNoPort});
   Passage passage = link_between(from.address, to.address)
                         .carry(now_, packet_bytes(to.address, datagram.size()), network_random_);
   if (meddler_)
@@ -165,8 +170,8 @@ std::uint32_t World::new_packet(Port sender, const Endpoint& from, const Endpoin
 }
 
 void World::rearm(Host& host) {
-  const Timestamp wanted = host.next_timeout();
-  if (wanted == kNever || host.frozen_ || wanted >= host.armed_) return;
+  const Timestamp wanted = later(host.next_timeout(), host.asleep_);
+  if (wanted == kNever || !host.running() || wanted >= host.armed_) return;
   // A timer that is armed too early is harmless: it looks again when it fires.
   host.armed_ = std::max(wanted, now_);
   queue_.push(host.armed_, Event::Kind::timer, host.number_);
@@ -175,12 +180,12 @@ void World::rearm(Host& host) {
 void World::wake(Host& host, Timestamp when) {
   if (host.armed_ != when) return;
   host.armed_ = kNever;
-  if (host.frozen_ || host.next_timeout() > now_) return rearm(host);
+  if (!host.running() || host.next_timeout() > clock(host)) return rearm(host);
   host.wakes_at_once_ = host.last_wake_ == now_ ? host.wakes_at_once_ + 1 : 0;
   host.last_wake_ = now_;
   if (host.wakes_at_once_ > kWakesAtOnceMax)
     return fault("a host wants to be woken again and again at one time");
-  host.handle_timeout(now_);
+  host.handle_timeout(clock(host));
   rearm(host);
 }
 
@@ -189,7 +194,16 @@ void World::arrive(std::uint32_t number) {
   const auto found = directory_.find(packet.to);
   if (!found) return turn_away(number);
   PortEntry& entry = ports_[*found];
-  if (!entry.host->frozen_) return deliver(*found, number);
+  switch (entry.host->power()) {
+    case Power::running: return deliver(*found, number);
+    case Power::ended: return turn_away(number);
+    case Power::suspended:
+    case Power::off:
+      story_.record(now_, Happening::nowhere, packet.from, packet.to, packet.bytes);
+      return release(number);
+    case Power::stopped:
+    case Power::dozing: break;
+  }
   const bool fits = entry.waiting.size() < options_.receive_buffer_datagrams;
   story_.record(now_, fits ? Happening::queued : Happening::overflow, packet.from, packet.to, packet.bytes);
   if (fits) {
@@ -232,10 +246,12 @@ void World::deliver(Port port, std::uint32_t number) {
          .from = packet.from,
          .to = packet.to,
          .bytes = packet.bytes,
-         .altered = packet.altered});
+         .altered = packet.altered,
+         .injected = packet.sender == kNoPort});
   const Duration waited = packet.arrived == kNever ? Duration::zero() : now_ - packet.arrived;
   entry.host->handle_datagram(
-      now_, {.at = port, .from = packet.from, .to = entry.local, .bytes = packet.bytes, .waited = waited});
+      clock(*entry.host),
+      {.at = port, .from = packet.from, .to = entry.local, .bytes = packet.bytes, .waited = waited});
   release(number);
   rearm(*entry.host);
 }
@@ -243,31 +259,14 @@ void World::deliver(Port port, std::uint32_t number) {
 void World::bring_back(std::uint32_t number) {
   const Packet& packet = packets_[number];
   PortEntry& entry = ports_[packet.sender];
-  if (entry.open && !entry.host->frozen_) {
+  if (entry.open && entry.host->running()) {
     const Bytes quote{packet.bytes.data(), std::min(packet.bytes.size(), kQuoteBytesMax)};
     entry.host->handle_unreachable(
-        now_,
+        clock(*entry.host),
         {.at = packet.sender, .to = packet.to, .quote = quote, .path_mtu_bytes = packet.path_mtu_bytes});
     rearm(*entry.host);
   }
   release(number);
-}
-
-void World::freeze(Host& host) {
-  host.frozen_ = true;
-  story_.note(now_, "host " + std::to_string(host.number_) + " is stopped");
-}
-
-void World::thaw(Host& host) {
-  host.frozen_ = false;
-  story_.note(now_, "host " + std::to_string(host.number_) + " goes on");
-  for (Port port = 0; port < ports_.size(); ++port) {
-    if (ports_[port].host != &host) continue;
-    std::vector<std::uint32_t> waiting;
-    waiting.swap(ports_[port].waiting);
-    for (const std::uint32_t packet : waiting) deliver(port, packet);
-  }
-  rearm(host);
 }
 
 void World::handle(const Event& event) {
@@ -287,6 +286,10 @@ RunEnd World::run(Duration until_since_start) {
   const Timestamp until = time(until_since_start);
   for (std::uint64_t i = 0; i < options_.events_max; ++i) {
     if (!faults_.empty()) return RunEnd::fault;
+    if (witness_ != nullptr && (queue_.empty() || queue_.next() > now_)) {
+      witness_->on_instant_over();
+      if (!faults_.empty()) return RunEnd::fault;
+    }
     if (queue_.empty()) return RunEnd::idle;
     if (queue_.next() > until) {
       now_ = std::max(now_, until);

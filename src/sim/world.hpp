@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "sim/event_queue.hpp"
 #include "sim/host.hpp"
 #include "sim/link.hpp"
+#include "sim/witness.hpp"
 
 /// A network of hosts under a clock that only moves when something happens. One seed gives one run, on every
 /// machine.
@@ -57,6 +59,7 @@ struct Sighting {
   Bytes bytes;
   Loss loss = Loss::none;  ///< why it was lost
   bool altered = false;    ///< what is delivered is not what was sent: the link corrupted it
+  bool injected = false;   ///< no host has sent it: `from` is whatever its maker wrote there
 };
 
 /// What a meddler wants done to a datagram, before the link has it.
@@ -99,6 +102,10 @@ class World {
   /// A place to write a datagram into before it is sent, one for all hosts; the next call may hand it out
   /// again.
   [[nodiscard]] MutableBytes scratch(std::size_t bytes);
+  /// What time it is for a host: its clock stands still while it is suspended, as CLOCK_MONOTONIC does.
+  [[nodiscard]] Timestamp clock(const Host& host) const noexcept;
+  /// Who wants to hear what hosts do; may be nullptr.
+  [[nodiscard]] Witness* witness() const noexcept { return witness_; }
 
   // For stories.
   /// Sends a datagram from any endpoint, whoever has it.
@@ -111,15 +118,30 @@ class World {
   void rebind(Port port, const Endpoint& outside);
   /// Stops a host as Ctrl+Z does: what arrives waits in its receive buffer.
   void freeze(Host& host);
+  /// Suspends a host: its own clock stands still. What arrives is lost, or waits where the network is on.
+  /// With a clock that goes on (CLOCK_BOOTTIME), suspending is the same as `freeze`.
+  void suspend(Host& host, bool network_on = false);
+  /// The host goes on, with all that it knows.
   void thaw(Host& host);
+  /// Ends a host's process, whose ports then refuse, or its whole machine, which is then silent.
+  void halt(Host& host, bool machine = false);
+  /// The host begins anew, after `halt` or out of the midst of its work, and has forgotten everything.
+  void restart(Host& host);
   /// The settings of every way without a link of its own.
   [[nodiscard]] LinkSettings& link() noexcept { return default_link_.settings; }
   /// The way from one address to another, made as a copy of the default where it had none of its own.
   [[nodiscard]] LinkSettings& link(const Address& from, const Address& to);
+  /// Cuts the way from each of the first to each of the others, and only that way, or opens it again.
+  void block(std::span<const Address> from, std::span<const Address> to, bool blocked = true);
+  /// The same in both directions.
+  void partition(std::span<const Address> one_side, std::span<const Address> other_side, bool apart = true);
   void at(Duration since_start, std::function<void()> action);
   void set_meddler(std::function<Meddling(const Sighting&)> meddler) { meddler_ = std::move(meddler); }
-  /// Sees every datagram that is sent, lost or delivered.
+  /// Sees every datagram that is sent, lost or delivered. It must not send any itself.
   void set_tap(std::function<void(const Sighting&)> tap) { tap_ = std::move(tap); }
+  /// The same, beside all others, for as long as the world lives.
+  void add_tap(std::function<void(const Sighting&)> tap) { taps_.push_back(std::move(tap)); }
+  void set_witness(Witness* witness) noexcept { witness_ = witness; }
 
   RunEnd run(Duration until_since_start = kForever);
 
@@ -140,7 +162,7 @@ class World {
     Endpoint local;
     Endpoint outside;
     bool open = true;
-    std::vector<std::uint32_t> waiting;  // packets, while the host is frozen
+    std::vector<std::uint32_t> waiting;  // packets, while the host does not run
   };
   struct Packet {
     Endpoint from;
@@ -166,6 +188,8 @@ class World {
   void deliver(Port port, std::uint32_t number);
   void bring_back(std::uint32_t number);
   void wake(Host& host, Timestamp when);
+  void put(Host& host, Power power, const char* words);
+  void forget_waiting(const Host& host);
   void sight(Sighting sighting) const;
 
   WorldOptions options_;
@@ -185,6 +209,8 @@ class World {
   std::vector<std::function<void()>> actions_;
   std::function<Meddling(const Sighting&)> meddler_;
   std::function<void(const Sighting&)> tap_;
+  std::vector<std::function<void(const Sighting&)>> taps_;
+  Witness* witness_ = nullptr;
   std::vector<std::string> faults_;
   // One for each level: a tap may make a host send while another's datagram is on its way.
   std::vector<ByteVector> scratch_{1};
