@@ -20,6 +20,11 @@ if(HOLLER_SANITIZE)
   add_link_options(-fsanitize=${HOLLER_SANITIZE})
 endif()
 
+if(HOLLER_BUILD_FUZZERS)
+  # The library too tells libFuzzer which of its branches an input has reached; only the fuzzers get its main.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(HOLLER_CCACHE ccache)
 if(HOLLER_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${HOLLER_CCACHE}")

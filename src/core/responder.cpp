@@ -11,6 +11,10 @@
 namespace holler {
 namespace {
 
+/// A note is about as large as what it answers. The notes that copies of a request cause come to less than
+/// this many times their bytes, also where `amplification_max` asks for less.
+constexpr std::uint32_t kNotesAmplification = 3;
+
 /// A cookie is good for the epoch that it was made in and for the next one.
 constexpr Duration kCookieEpoch = std::chrono::minutes{10};
 
@@ -99,7 +103,9 @@ bool Responder::Engine::ignore(Timestamp /*now*/, JobHandle handle) {
 }
 
 CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
-  return copy.identified ? cache_.find(copy.key) : nullptr;
+  CachedReply* entry = copy.identified ? cache_.find(copy.key) : nullptr;
+  // The request may have been forgotten, and its number used for another one.
+  return entry != nullptr && entry->id == copy.id ? entry : nullptr;
 }
 
 std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
@@ -116,7 +122,9 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
   CachedReply* entry = entry_of(copy);
   Bytes payload;
   if (outgoing.kind == ReplyKind::reply) {
-    if (copy.identified && entry == nullptr) return std::nullopt;  // declared done since it was queued
+    // Declared done since it was queued, or forgotten and handed out again.
+    const bool there = entry != nullptr && entry->state == CachedReply::State::replied;
+    if (copy.identified && !there) return std::nullopt;
     payload = entry != nullptr ? Bytes{entry->payload} : Bytes{outgoing.payload};
   }
   KeyedHash::Digest cookie{};
@@ -124,6 +132,14 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
   if (outgoing.kind == ReplyKind::reply && !within_amplification(copy, entry, whole)) {
     outgoing.kind = ReplyKind::verify;
     payload = {};
+    // The reply may have gone out for another copy, and left no room for anything more.
+    const std::size_t note = wire_bytes(copy.asker, copy.codec->traits().reply_header_bytes + cookie.size());
+    const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
+    if (copy.identified && entry->asker == copy.asker.address &&
+        entry->wire_sent + note > entry->wire_received * most) {
+      stats_.dropped.add(DropReason::amplification);
+      return std::nullopt;
+    }
   }
   if (outgoing.kind == ReplyKind::verify) cookie = cookie_for(now, copy.asker, 0);
   const ReplyStamp stamp{.kind = outgoing.kind,
@@ -167,9 +183,9 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
 bool Responder::Engine::within_amplification(const RequestCopy& copy, const CachedReply* entry,
                                              std::size_t wire) const noexcept {
   if (options_.amplification_max == 0 || copy.asker.address.is_loopback()) return true;
-  if (entry == nullptr || entry->asker != copy.asker.address) {
-    return wire <= copy.wire_received * options_.amplification_max;
-  }
+  if (!copy.identified) return wire <= copy.wire_received * options_.amplification_max;
+  // Copies have come from another address since: what this one has been sent is no longer known.
+  if (entry->asker != copy.asker.address) return false;
   return entry->verified || entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
 }
 

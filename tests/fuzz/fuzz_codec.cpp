@@ -1,0 +1,159 @@
+#include <array>
+
+#include "holler/codecs.hpp"
+
+#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/oracle.hpp"
+#include "tests/fuzz/targets.hpp"
+
+// Any bytes as a datagram of holler's own format and of none, read as a reply and as a request; what reads is
+// written again. And any stamps, written and read again.
+
+namespace holler::fuzz {
+namespace {
+
+constexpr std::size_t kFlagsOffset = 5;
+constexpr std::byte kCookieFlag{0x01};
+constexpr std::byte kIgnoredFlags{0x0e};
+constexpr std::size_t kReasonOffset = 6;
+
+bool lies_in(Bytes part, Bytes whole) {
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+}
+
+/// What decodes encodes to the same bytes, but for what docs/protocol.md lets a reader ignore: flags that
+/// mean nothing, and in a request the reason.
+void check_request(const Codec& codec, Bytes datagram) {
+  const RequestView view = codec.decode_request(datagram);
+  if (view.drop) return;
+  require(lies_in(view.payload, datagram) && lies_in(view.cookie, datagram), "views point into the datagram");
+  require(!view.identified || (view.done_below >= 1 && view.done_below <= view.number),
+          "a request is not done before it is asked");
+  const RequestStamp stamp{.conversation = view.conversation,
+                           .number = view.number,
+                           .done_below = view.done_below,
+                           .id = view.id,
+                           .attempt = view.attempt,
+                           .time_left = view.time_left,
+                           .cookie = view.cookie};
+  ByteVector out(datagram.size());
+  const auto size = codec.encode_request(stamp, view.payload, out);
+  require(size == datagram.size(), "what is read can be written, in as many bytes");
+  ByteVector expected = copy_of(datagram);
+  if (view.identified) {
+    expected[kFlagsOffset] &= ~kIgnoredFlags;
+    expected[kReasonOffset] = expected[kReasonOffset + 1] = std::byte{0};
+  }
+  require(same_bytes(out, expected), "what is read is written as it was");
+  require(
+      datagram.empty() || !codec.encode_request(stamp, view.payload, MutableBytes{out}.first(out.size() - 1)),
+      "what does not fit is not written");
+}
+
+void check_reply(const Codec& codec, Bytes datagram) {
+  const ReplyView view = codec.decode_reply(datagram);
+  if (view.kind == ReplyKind::dropped) return;
+  require(lies_in(view.payload, datagram) && lies_in(view.cookie, datagram), "views point into the datagram");
+  require(view.hold >= Duration::zero() && view.retry_after >= Duration::zero(), "time runs forwards");
+  const ReplyStamp stamp{.kind = view.kind,
+                         .number = view.number,
+                         .id = view.id,
+                         .attempt = view.attempt,
+                         .hold = view.hold,
+                         .retry_after = view.retry_after,
+                         .reason = view.reason,
+                         .cookie = view.cookie};
+  ByteVector out(datagram.size());
+  const auto header = codec.encode_reply_header(stamp, out);
+  require(header.has_value() && *header + view.payload.size() == datagram.size(),
+          "what is read can be written");
+  require(view.kind != ReplyKind::reply || *header == codec.traits().reply_header_bytes,
+          "a reply's header has the size that is promised");
+  std::copy(view.payload.begin(), view.payload.end(), out.begin() + static_cast<std::ptrdiff_t>(*header));
+  ByteVector expected = copy_of(datagram);
+  if (codec.traits().numbered) expected[kFlagsOffset] &= ~(kIgnoredFlags | kCookieFlag);
+  require(same_bytes(out, expected), "what is read is written as it was");
+  require(*header == 0 || !codec.encode_reply_header(stamp, MutableBytes{out}.first(*header - 1)),
+          "what does not fit is not written");
+}
+
+/// In whole units, as it travels.
+template <class Unit>
+Duration travelled(Duration length, std::uint32_t most) {
+  if (length <= Duration::zero()) return Duration::zero();
+  const auto units = (length - Duration{1}) / Duration{Unit{1}} + 1;
+  return Unit{std::min<std::int64_t>(units, most)};
+}
+
+void check_request_stamp(Input& input) {
+  const Codec& codec = holler_codec();
+  std::array<std::byte, 16> cookie{};
+  for (std::byte& byte : cookie) byte = std::byte{input.byte()};
+  const bool proves = input.one_in(2);
+  const auto number = input.number<std::uint64_t>();
+  const RequestStamp stamp{.conversation = input.number<std::uint64_t>(),
+                           .number = number,
+                           .done_below = number - input.number<std::uint32_t>(),
+                           .id = input.number<std::uint64_t>(),
+                           .attempt = input.byte(),
+                           .time_left = input.duration(),
+                           .cookie = proves ? Bytes{cookie} : Bytes{}};
+  const Bytes payload = input.rest();
+  ByteVector out(codec.traits().request_overhead_bytes + payload.size());
+  const auto size = codec.encode_request(stamp, payload, out);
+  require(size.has_value() == (stamp.done_below >= 1 && stamp.done_below <= number), "a span ends above 0");
+  if (!size) return;
+  const RequestView view = codec.decode_request(Bytes{out}.first(*size));
+  require(!view.drop && view.identified && view.conversation == stamp.conversation && view.number == number &&
+              view.done_below == stamp.done_below && view.id == stamp.id && view.attempt == stamp.attempt,
+          "a request reads as it was written");
+  require(same_bytes(view.payload, payload) && same_bytes(view.cookie, stamp.cookie),
+          "and so does what it carries");
+  using std::chrono::milliseconds;
+  require(view.time_left ==
+              (stamp.time_left == kForever ? kForever : travelled<milliseconds>(stamp.time_left, 0xfffffffe)),
+          "time is rounded up to milliseconds");
+}
+
+void check_reply_stamp(Input& input) {
+  const Codec& codec = holler_codec();
+  std::array<std::byte, 16> cookie{};
+  for (std::byte& byte : cookie) byte = std::byte{input.byte()};
+  const ReplyStamp stamp{.kind = static_cast<ReplyKind>(input.below(6)),
+                         .number = input.number<std::uint64_t>(),
+                         .id = input.number<std::uint64_t>(),
+                         .attempt = input.byte(),
+                         .hold = input.duration(),
+                         .retry_after = input.duration(),
+                         .reason = input.number<std::uint16_t>(),
+                         .cookie = cookie};
+  std::array<std::byte, 64> out{};
+  const auto size = codec.encode_reply_header(stamp, out);
+  require(size.has_value() == (stamp.kind != ReplyKind::dropped), "every kind but one can be said");
+  if (!size) return;
+  const ReplyView view = codec.decode_reply(Bytes{out}.first(*size));
+  require(view.kind == stamp.kind && view.number == stamp.number && view.id == stamp.id &&
+              view.attempt == stamp.attempt && view.reason == stamp.reason && view.payload.empty(),
+          "an answer reads as it was written");
+  require(view.hold == travelled<std::chrono::microseconds>(stamp.hold, 0xffffffff) &&
+              view.retry_after == travelled<std::chrono::milliseconds>(stamp.retry_after, 0xffffffff),
+          "time is rounded up");
+  require(same_bytes(view.cookie, stamp.kind == ReplyKind::verify ? Bytes{cookie} : Bytes{}),
+          "a cookie stays");
+}
+
+}  // namespace
+
+void run_codec(Bytes input) {
+  for (const Codec* codec : {&holler_codec(), &plain_codec()}) {
+    check_request(*codec, input);
+    check_reply(*codec, input);
+  }
+  Input as_request{input};
+  check_request_stamp(as_request);
+  Input as_reply{input};
+  check_reply_stamp(as_reply);
+}
+
+}  // namespace holler::fuzz
