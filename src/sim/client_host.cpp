@@ -35,7 +35,7 @@ ClientHost::ClientHost(World& world, const std::vector<Endpoint>& channels, cons
     : world_{world},
       own_random_{world.fork_random()},
       options_{options},
-      requester_{*options.codec, random(), options.requester},
+      requester_{*options.codec, generator(), options.requester},
       records_{options.keep_records ? std::make_unique<Records>() : nullptr} {
   for (const Endpoint& channel : channels) {
     const Port port = world.attach(*this, channel);
@@ -102,17 +102,20 @@ void ClientHost::handle_datagram(Timestamp now, const Delivered& datagram) {
 }
 
 void ClientHost::handle_unreachable(Timestamp now, const Returned& datagram) {
-  static_cast<void>(requester_.handle_unreachable(
+  const auto request = requester_.handle_unreachable(
       now, {.kind = datagram.path_mtu_bytes == 0 ? Unreachable::refused : Unreachable::too_large,
             .peer = datagram.to,
             .channel = channel_of(datagram.at),
             .quote = datagram.quote,
-            .path_mtu_bytes = datagram.path_mtu_bytes}));
+            .path_mtu_bytes = datagram.path_mtu_bytes});
+  if (Witness* witness = world_.witness(); witness != nullptr && request) {
+    witness->on_unreachable(*this, *request);
+  }
   pump();
 }
 
 void ClientHost::restart() {
-  requester_ = Requester{*options_.codec, random(), options_.requester};
+  requester_ = Requester{*options_.codec, generator(), options_.requester};
   if (records_) records_->by_handle.clear();
   if (Witness* witness = world_.witness()) witness->on_restart(*this);
 }

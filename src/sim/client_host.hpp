@@ -85,7 +85,7 @@ class ClientHost final : public Host {
     std::vector<Verdict> verdicts;
   };
 
-  [[nodiscard]] RandomSource& random() noexcept {
+  [[nodiscard]] RandomSource& generator() noexcept {
     return options_.random != nullptr ? *options_.random : own_random_;
   }
   [[nodiscard]] const Records& records() const noexcept;

@@ -1,0 +1,175 @@
+#include <algorithm>
+
+#include "holler/codecs.hpp"
+#include "holler/format.hpp"
+
+#include "sim/oracle.hpp"
+
+// Invariants 5 and 6: how much is sent, and how much is kept.
+
+namespace holler::sim {
+namespace {
+
+constexpr std::uint64_t kWindowMost = 1U << 16U;
+constexpr std::uint32_t kGrantsMax = 3;
+constexpr Duration kWaitLeast = std::chrono::milliseconds{1};
+constexpr std::uint64_t kAmplificationMax = 3;
+constexpr std::size_t kOutgoingMax = 1U << 16U;
+
+Endpoint name_of_host(const Address& address) { return {address, 0}; }
+
+std::size_t on_the_wire(const Endpoint& peer, std::size_t bytes) { return packet_bytes(peer.address, bytes); }
+
+}  // namespace
+
+void Oracle::on_transmission(const Host& client, const Transmit& transmit, Bytes datagram) {
+  AskLedger* ask = find(client, transmit.request);
+  if (ask == nullptr || transmit.to != ask->peer) {
+    return violate(Invariant::bounded_sending,
+                   holler::format("host {} sends to {} for no question that it asks", client.number(),
+                                  transmit.to.to_string()));
+  }
+  const Timestamp now = world_.clock(client);
+  if (now >= ask->deadline) {
+    violate(Invariant::bounded_sending, describe(*ask) + " is sent when its deadline has passed");
+  }
+  if (ask->attempts == 0) {
+    const RequestView view = ask->codec->decode_request(datagram);
+    ask->conversation = view.conversation;
+    ask->number = view.number;
+    ask->id = view.id;
+    const std::int64_t whole = std::max(ask->options.jitter.whole, 1U);
+    ask->first_wait = transmit.wait / (whole + ask->options.jitter.part) * whole;
+    check_window(*ask, now, false);
+  } else {
+    check_gap(*ask, now);
+    check_window(*ask, now, ask->in_flight && now >= ask->quiet_until);
+  }
+  ++ask->attempts;
+  if (ask->options.attempts_max != 0 && ask->attempts > ask->options.attempts_max + kGrantsMax) {
+    violate(Invariant::bounded_sending, describe(*ask) + " is sent more often than it may be");
+  }
+  ask->sent = now;
+  ask->quiet_until = later(now, transmit.wait);
+  ask->next = AskLedger::Next::by_timer;
+}
+
+void Oracle::note_repeat_at_once(AskLedger& ask) {
+  ask.in_flight = false;
+  ask.next = AskLedger::Next::at_once;
+  if (++ask.granted > kGrantsMax) {
+    violate(Invariant::bounded_sending, describe(ask) + " is repeated at once too often");
+  }
+}
+
+void Oracle::on_unreachable(const Host& client, RequestHandle request) {
+  // Only what was too big for a hop is sent again at once; the others end it, or change nothing.
+  if (AskLedger* ask = find(client, request)) {
+    ask->in_flight = false;
+    ask->next = AskLedger::Next::at_once;
+    ++ask->granted;
+  }
+}
+
+/// The waits double, from the first; a note of the server begins them anew.
+void Oracle::check_gap(AskLedger& ask, Timestamp now) {
+  // What was rounded on the way adds up to less than this.
+  constexpr Duration kRounding = std::chrono::microseconds{1};
+  switch (ask.next) {
+    case AskLedger::Next::at_once: return;
+    case AskLedger::Next::after_rest:
+      if (now < ask.rested - kRounding) {
+        violate(Invariant::bounded_sending, describe(ask) + " does not rest for as long as the server asked");
+      }
+      return;
+    case AskLedger::Next::by_timer: break;
+  }
+  Duration least = std::max(ask.options.backoff_max, kWaitLeast) / 2;
+  if (ask.doublings < 62) least = std::min(least, scaled(ask.first_wait, std::int64_t{1} << ask.doublings));
+  ++ask.doublings;
+  if (now - ask.sent < least - kRounding) {
+    violate(Invariant::bounded_sending, describe(ask) + " is sent again before its time");
+  }
+}
+
+/// An upper bound of the window, from what a bystander sees: one more for each answer, and half of it where a
+/// question was sent again because nothing came; 2 where nothing at all came since the time before.
+void Oracle::check_window(AskLedger& ask, Timestamp now, bool loss) {
+  PeerLedger& peer = peers_[{ask.key.host, ask.key.life, ask.peer}];
+  if (loss && ask.sent > peer.reduced) {
+    const std::uint64_t since = peer.heard - ask.heard_at_send;
+    const std::uint64_t window = peer.window + peer.heard - peer.heard_at_reduction - since;
+    const bool silence = peer.reduced != Timestamp::min() && peer.heard == peer.heard_before_loss;
+    peer.window = (silence ? 2 : std::max<std::uint64_t>(window / 2, 2)) + since;
+    peer.heard_at_reduction = peer.heard;
+    peer.heard_before_loss = ask.heard_at_send;
+    peer.reduced = now;
+  }
+  std::erase_if(peer.in_flight, [&](std::uint32_t index) {
+    const AskLedger& other = asks_[index];
+    return !other.in_flight || now >= other.quiet_until || &other == &ask;
+  });
+  peer.in_flight.push_back(static_cast<std::uint32_t>(&ask - asks_.data()));
+  ask.in_flight = true;
+  ask.heard_at_send = peer.heard;
+  const std::uint64_t most = std::min(kWindowMost, peer.window + peer.heard - peer.heard_at_reduction);
+  if (peer.in_flight.size() > most) {
+    violate(Invariant::bounded_sending,
+            holler::format("host {} has {} datagrams under way to {}, where {} is the most", ask.key.host,
+                           peer.in_flight.size(), ask.peer.to_string(), most));
+  }
+}
+
+void Oracle::note_arrival(ServerLedger& server, const Sighting& sighting) {
+  AddressLedger& address = server.addresses[name_of_host(sighting.from.address)];
+  address.from_it += on_the_wire(sighting.from, sighting.bytes.size());
+  const RequestView view = holler_codec().decode_request(sighting.bytes);
+  if (view.drop || !view.identified) return;
+  if ((sighting.altered || sighting.injected) && options_.tampering) tainted_[view.conversation] = true;
+  if (!view.cookie.empty() && address.cookies.contains(Fingerprint::of(view.cookie))) address.verified = true;
+}
+
+void Oracle::on_response(const Host& server, const ResponseTransmit& transmit, Bytes datagram) {
+  const auto known = servers_.find(server.number());
+  if (known == servers_.end()) return;
+  AddressLedger& address = known->second.addresses[name_of_host(transmit.to.address)];
+  if (transmit.kind == ReplyKind::verify) {
+    const ReplyView view = holler_codec().decode_reply(datagram);
+    address.cookies.insert(Fingerprint::of(view.cookie));
+  }
+  address.to_it += on_the_wire(transmit.to, datagram.size());
+  if (!address.verified && address.to_it > kAmplificationMax * address.from_it) {
+    violate(Invariant::bounded_sending,
+            holler::format("server {} has sent {} bytes to {}, which has sent it {} and not shown itself",
+                           server.number(), address.to_it, transmit.to.address.to_string(), address.from_it));
+  }
+}
+
+void Oracle::check_memory() {
+  for (ServerHost* server : server_hosts_) {
+    const ResponderOccupancy held = server->responder().occupancy();
+    const ResponderOptions& most = server->options().responder;
+    if (held.jobs > most.jobs_max || held.conversations > most.conversations_max ||
+        held.places > most.replies_max ||
+        held.payload_bytes > most.reply_bytes_max + most.jobs_max * most.datagram_bytes_max ||
+        held.outgoing > kOutgoingMax) {
+      violate(
+          Invariant::bounded_memory,
+          holler::format("server {} holds {} jobs, {} conversations, {} places and {} bytes",
+                         server->number(), held.jobs, held.conversations, held.places, held.payload_bytes));
+    }
+  }
+}
+
+void Oracle::check_memory(const Host& host) {
+  const auto found = client_hosts_.find(host.number());
+  if (found == client_hosts_.end()) return;
+  const RequesterOccupancy held = found->second->requester().occupancy();
+  const RequesterOptions& most = found->second->options().requester;
+  if (held.outstanding > most.outstanding_max || held.peers > most.peers_max) {
+    violate(Invariant::bounded_memory, holler::format("client {} holds {} questions and {} peers",
+                                                      host.number(), held.outstanding, held.peers));
+  }
+}
+
+}  // namespace holler::sim

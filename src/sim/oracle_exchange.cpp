@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include "holler/codecs.hpp"
+#include "holler/format.hpp"
+
+#include "sim/oracle.hpp"
+
+// Invariants 2, 3 and 4: who ran what, and who believed whom.
+
+namespace holler::sim {
+namespace {
+
+/// The engine lets no hint of a server keep an asker quiet for longer, except for a quarter of jitter.
+constexpr Duration kRestMax = std::chrono::minutes{1};
+
+AskKey key_of(const Host& host, JobHandle job) {
+  return {host.number(), host.restarts(), job.slot, job.generation};
+}
+
+std::uint64_t bucket_of(const RequestView& view) noexcept {
+  return view.identified ? view.conversation ^ view.number : Fingerprint::of(view.payload);
+}
+
+}  // namespace
+
+void Oracle::on_run(const Host& server, const IncomingRequest& request, Bytes datagram) {
+  const RequestView view = request.codec->decode_request(datagram);
+  const Timestamp now = world_.clock(server);
+  const Duration left = std::min<Duration>(view.time_left, std::chrono::minutes{10});
+  RunLedger run{.server = server.number(),
+                .life = server.restarts(),
+                .identified = view.identified,
+                .conversation = view.conversation,
+                .number = view.number,
+                .id = view.id,
+                .asker = request.from,
+                .asked = request.to,
+                .payload = Fingerprint::of(request.payload),
+                .remembered_until = later(later(now, left), std::chrono::minutes{2}),
+                .question_bytes = request.payload.size()};
+  const std::uint64_t bucket = bucket_of(view);
+  if (view.identified) {
+    const auto [first, last] = runs_of_.equal_range(bucket);
+    for (auto other = first; other != last; ++other) {
+      const RunLedger& before = runs_[other->second];
+      if (before.server == run.server && before.life == run.life && before.number == run.number &&
+          before.conversation == run.conversation && !before.postponed && now < before.remembered_until) {
+        violate(Invariant::runs_once,
+                holler::format("server {} runs request #{} of conversation {} a second time", run.server,
+                               run.number, run.conversation));
+      }
+    }
+  }
+  const auto index = static_cast<std::uint32_t>(runs_.size());
+  runs_.push_back(run);
+  runs_of_.emplace(bucket, index);
+  jobs_[key_of(server, request.job)] = index;
+}
+
+void Oracle::on_answer(const Host& server, JobHandle job, const Answer& answer) {
+  const auto found = jobs_.find(key_of(server, job));
+  if (found == jobs_.end()) return;
+  RunLedger& run = runs_[found->second];
+  run.decided = true;
+  run.kind = answer.kind;
+  run.postponed = answer.kind == Answer::Kind::postpone;
+  run.reason = answer.reason;
+  run.reply = Fingerprint::of(answer.payload);
+  run.reply_bytes = answer.payload.size();
+  jobs_.erase(found);
+}
+
+void Oracle::on_verdict(const Host& client, const Delivered& datagram, const Verdict& verdict) {
+  accepted_ = {};
+  if (!verdict.used || !verdict.request) return;
+  AskLedger* ask = find(client, *verdict.request);
+  if (ask == nullptr) {
+    return violate(Invariant::own_reply, holler::format("host {} takes a datagram from {} for an answer to a "
+                                                        "question that it does not ask",
+                                                        client.number(), datagram.from.to_string()));
+  }
+  const ReplyView view = ask->codec->decode_reply(datagram.bytes);
+  accepted_ = {.client = &client,
+               .request = *verdict.request,
+               .from = datagram.from,
+               .altered = arriving_.altered,
+               .injected = arriving_.injected,
+               .number = view.number,
+               .id = view.id};
+  if (accepted_.injected && !options_.tampering) {
+    violate(Invariant::nothing_forged,
+            describe(*ask) + " believes a datagram that " + datagram.from.to_string() + " has not sent");
+  }
+  ++peers_[{client.number(), client.restarts(), ask->peer}].heard;
+  ask->in_flight = false;
+  ask->busy = *verdict.used == ReplyKind::busy;
+  if (*verdict.used == ReplyKind::verify) return note_repeat_at_once(*ask);
+  if (*verdict.used != ReplyKind::working && *verdict.used != ReplyKind::busy) return;
+  PeerLedger& peer = peers_[{client.number(), client.restarts(), ask->peer}];
+  peer.longest_wait = std::max(peer.longest_wait, kRestMax + kRestMax / 4);
+  ask->next = AskLedger::Next::after_rest;
+  ask->doublings = 0;
+  ask->rested = later(world_.clock(client), std::min(std::max(view.retry_after, ask->first_wait), kRestMax));
+}
+
+void Oracle::check_accepted(const AskLedger& ask, const RequestEvent& event) {
+  if (accepted_.client != ask.client || accepted_.request != event.request) {
+    return violate(Invariant::own_reply, describe(ask) + " is answered, and no datagram has answered it");
+  }
+  if (ask.attempts == 0) {
+    return violate(Invariant::own_reply, describe(ask) + " is answered before it was sent");
+  }
+  const CodecTraits& traits = ask.codec->traits();
+  if (accepted_.from != ask.peer || (traits.numbered && accepted_.number != ask.number) ||
+      (traits.id_bits == 64 && accepted_.id != ask.id)) {
+    return violate(Invariant::own_reply, describe(ask) + " is answered by another's reply");
+  }
+  if (is_own_reply(ask, event)) return;
+  // Who reads the path knows the ID, and no payload has a checksum of its own: docs/simulator.md.
+  if ((accepted_.altered || accepted_.injected) && options_.tampering) return;
+  violate(Invariant::own_reply, describe(ask) + " accepts what no handler has answered to it");
+}
+
+bool Oracle::same_question(const AskLedger& ask, const RunLedger& run) const noexcept {
+  if (run.asked != ask.peer || run.identified != ask.codec->traits().numbered) return false;
+  if (!run.identified) return run.payload == ask.payload;
+  if (run.conversation != ask.conversation || run.number != ask.number || run.id != ask.id) return false;
+  return run.payload == ask.payload || options_.tampering;
+}
+
+bool Oracle::is_own_reply(const AskLedger& ask, const RequestEvent& event) const {
+  const bool numbered = ask.codec->traits().numbered;
+  const auto [first, last] = runs_of_.equal_range(numbered ? ask.conversation ^ ask.number : ask.payload);
+  const std::uint64_t reply = Fingerprint::of(event.payload);
+  return std::any_of(first, last, [&](const auto& item) {
+    const RunLedger& run = runs_[item.second];
+    if (!run.decided || !same_question(ask, run)) return false;
+    if (event.outcome == Outcome::declined) {
+      return run.kind == Answer::Kind::refuse && run.reason == event.reason;
+    }
+    return run.kind == Answer::Kind::reply && run.reply == reply;
+  });
+}
+
+}  // namespace holler::sim

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "holler/requester.hpp"
+#include "holler/responder.hpp"
+
+#include "sim/fingerprint.hpp"
+#include "sim/host.hpp"
+#include "sim/server_host.hpp"
+
+/// What the oracle writes down.
+namespace holler::sim {
+
+/// A request of a client or a job of a server, in one of the host's lives.
+struct AskKey {
+  std::uint32_t host = 0;
+  std::uint32_t life = 0;
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  friend bool operator==(const AskKey&, const AskKey&) = default;
+};
+struct AskKeyHash {
+  std::size_t operator()(const AskKey& key) const noexcept {
+    return Fingerprint{}
+        .add(std::uint64_t{key.host} << 32U | key.life)
+        .add(std::uint64_t{key.slot} << 32U | key.generation)
+        .value();
+  }
+};
+
+/// A client, in one of its lives, and somebody whom it asks.
+struct PeerKey {
+  std::uint32_t client = 0;
+  std::uint32_t life = 0;
+  Endpoint peer;
+  friend bool operator==(const PeerKey&, const PeerKey&) = default;
+};
+struct PeerKeyHash {
+  std::size_t operator()(const PeerKey& key) const noexcept {
+    return Fingerprint{}
+        .add(std::uint64_t{key.client} << 32U | key.life)
+        .add(std::hash<Endpoint>{}(key.peer))
+        .value();
+  }
+};
+
+/// One question, from its start. Times are on its client's clock.
+struct AskLedger {
+  AskKey key;
+  const Host* client = nullptr;
+  const Codec* codec = nullptr;
+  Endpoint peer;
+  RequestOptions options;
+  std::uint64_t payload = 0;  // its fingerprint
+  Timestamp started;
+  Timestamp deadline;
+  std::uint32_t ends = 0;
+  bool cancelled = false;
+  bool lost = false;  // its client has lost its memory
+
+  // of its transmissions
+  std::uint32_t attempts = 0;
+  std::uint64_t conversation = 0;
+  std::uint64_t number = 0;
+  std::uint64_t id = 0;
+  Timestamp sent;         // the last of them
+  Timestamp quiet_until;  // the engine waits until then, unless it hears something
+  Duration first_wait{};  // at least, without its jitter
+  std::uint32_t doublings = 0;
+  std::uint32_t granted = 0;        // repeats at once
+  std::uint64_t heard_at_send = 0;  // PeerLedger::heard
+  bool in_flight = false;           // nothing was heard of it since it was sent
+  // since the last transmission
+  enum class Next : std::uint8_t { by_timer, after_rest, at_once } next = Next::by_timer;
+  Timestamp rested;  // for after_rest: not before
+  // at any time
+  bool busy = false;  // the last note was "busy"
+};
+
+/// What the congestion window of a client toward a peer can be at most.
+struct PeerLedger {
+  std::uint64_t heard = 0;    // answers of any kind
+  std::uint64_t window = 10;  // RFC 6928 §2, and docs/limits.md
+  std::uint64_t heard_at_reduction = 0;
+  std::uint64_t heard_before_loss = 0;  // when what was lost then had been sent
+  Timestamp reduced = Timestamp::min();
+  Duration longest_wait{};               // of all questions to it
+  std::vector<std::uint32_t> in_flight;  // questions; some may have been heard or have ended
+};
+
+/// One run of a handler.
+struct RunLedger {
+  std::uint32_t server = 0;
+  std::uint32_t life = 0;
+  bool identified = false;
+  std::uint64_t conversation = 0;
+  std::uint64_t number = 0;
+  std::uint64_t id = 0;
+  Endpoint asker;
+  Endpoint asked;
+  std::uint64_t payload = 0;   // of the question: its fingerprint
+  Timestamp remembered_until;  // on the server's clock: no copy may run again before
+  bool decided = false;
+  bool postponed = false;
+  Answer::Kind kind = Answer::Kind::reply;
+  std::uint16_t reason = 0;
+  std::uint64_t reply = 0;  // its fingerprint
+  std::size_t reply_bytes = 0;
+  std::size_t question_bytes = 0;
+};
+
+/// What a server and one address have sent to each other, with IP and UDP headers.
+struct AddressLedger {
+  std::uint64_t from_it = 0;
+  std::uint64_t to_it = 0;
+  bool verified = false;                      // it has sent a cookie that the server had sent to it
+  std::unordered_set<std::uint64_t> cookies;  // sent to it: their fingerprints
+};
+
+struct ServerLedger {
+  const Host* host = nullptr;
+  std::unordered_map<Endpoint, AddressLedger> addresses;  // with port 0
+};
+
+/// A datagram that a client has just taken for something.
+struct AcceptedLedger {
+  const Host* client = nullptr;
+  RequestHandle request;
+  Endpoint from;
+  bool altered = false;
+  bool injected = false;
+  std::uint64_t number = 0;
+  std::uint64_t id = 0;
+};
+
+}  // namespace holler::sim
