@@ -148,10 +148,16 @@ class Asking {
     options.stop = signals_.token();
     const Timestamp start = monotonic_now();
     journal_.begin(start);
+    const std::uint64_t alarms_before = client.stats().alarms;
     const auto result = client.ask(peer_, message, options);
-    const Ending ending{peer_, message.size(), monotonic_now() - start, journal_};
-    statistics_.add(result.has_value(), journal_.attempts(), result ? result->rtt : std::nullopt,
-                    journal_.dropped());
+    const Ending ending{peer_, message.size(), monotonic_now() - start, journal_,
+                        client.stats().alarms - alarms_before};
+    statistics_.add({.answered = result.has_value(),
+                     .attempts = journal_.attempts(),
+                     .rtt = result ? result->rtt : std::nullopt,
+                     .dropped = journal_.dropped(),
+                     .alarms = ending.alarms});
+    if (ending.alarms > 0) complain(alarm_text(journal_.dropped()));
 
     if (settings_.json) print_json(ending_json(result, ending));
     if (result) {

@@ -54,6 +54,15 @@ std::string success_text(const Reply& reply, const Ending& ending) {
                      dropped_clause(ending.journal.dropped()));
 }
 
+std::string alarm_text(const DropCounts& dropped) {
+  const std::uint64_t mismatches =
+      dropped[DropReason::wrong_source] + dropped[DropReason::wrong_id] + dropped[DropReason::wrong_question];
+  return fmt::format(
+      "alarm: too many datagrams that only pretend to be the answer ({} for this question); somebody may be "
+      "forging it",
+      grouped(mismatches));
+}
+
 std::string failure_text(const Error& error, const Ending& ending) {
   const std::string dropped = dropped_clause(ending.journal.dropped());
   switch (error.code) {
@@ -99,6 +108,7 @@ Json ending_json(const Result<Reply>& result, const Ending& ending) {
     object["payload_base64"] = nullptr;
   }
   object["dropped"] = json_counts(journal.dropped());
+  object["alarms"] = ending.alarms;
   if (!result) object["error"] = failure_text(result.error(), ending);
   return object;
 }

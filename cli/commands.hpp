@@ -13,5 +13,6 @@ void add_serve(CLI::App& app, ExitCode& exit_code);
 void add_ask(CLI::App& app, ExitCode& exit_code);
 void add_dns(CLI::App& app, ExitCode& exit_code);
 void add_ports(CLI::App& app, ExitCode& exit_code);
+void add_forge(CLI::App& app, ExitCode& exit_code);
 
 }  // namespace holler::cli

@@ -112,6 +112,7 @@ class Lookup {
       if (!failure || cancelled || failure->code != ErrorCode::no_answer) failure = error;
       if (cancelled) break;
     }
+    sound_alarm();
     if (settings_.json) print_failure_json(*failure, story);
     return exit_code_for(failure->code);
   }
@@ -129,17 +130,20 @@ class Lookup {
     auto reply = client.ask(server, text_of(query), options);
     attempts_ += journal_.attempts();
     dropped_ += journal_.dropped();
+    alarms_ = client.stats().alarms;
     return reply;
   }
 
   ExitCode print(const Reply& reply) {
+    sound_alarm();
     auto message = dns::decode_message(reply.payload);
     if (!message) {
       complain(reply.peer.to_string() + " sent a malformed reply");
       return ExitCode::no_answer;
     }
     const DnsAnswer answer{
-        asked_.question, !settings_.no_edns, *std::move(message), reply, attempts_, elapsed(), dropped_};
+        asked_.question, !settings_.no_edns, *std::move(message), reply, attempts_, elapsed(), dropped_,
+        alarms_};
     switch (settings_.form()) {
       case Form::json: print_json(answer_json(answer)); break;
       case Form::full: standard_output().write(full_text(answer)); break;
@@ -151,6 +155,10 @@ class Lookup {
     return ExitCode::answered;
   }
 
+  void sound_alarm() const {
+    if (alarms_ > 0) complain(alarm_text(dropped_));
+  }
+
   void print_failure_json(const Error& error, const std::string& story) const {
     Json object;
     object["outcome"] = name_of(error.code);
@@ -159,6 +167,7 @@ class Lookup {
     object["attempts"] = attempts_;
     object["elapsed_ms"] = json_milliseconds(elapsed());
     object["dropped"] = json_counts(dropped_);
+    object["alarms"] = alarms_;
     object["error"] = story;
     print_json(object);
   }
@@ -169,6 +178,7 @@ class Lookup {
   Timestamp start_;
   std::uint32_t attempts_ = 0;  // to all servers together
   DropCounts dropped_;
+  std::uint64_t alarms_ = 0;
   Signals signals_;
   Journal journal_;
 };

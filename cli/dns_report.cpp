@@ -239,6 +239,7 @@ Json answer_json(const DnsAnswer& answer) {
   object["rtt_ms"] = json_milliseconds(answer.reply.rtt);
   object["elapsed_ms"] = json_milliseconds(answer.elapsed);
   object["dropped"] = json_counts(answer.dropped);
+  object["alarms"] = answer.alarms;
   return object;
 }
 

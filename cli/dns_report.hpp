@@ -19,6 +19,7 @@ struct DnsAnswer {
   std::uint32_t attempts = 0;  ///< all servers together
   Duration elapsed{};          ///< all servers together
   DropCounts dropped;          ///< datagrams that were not the answer
+  std::uint64_t alarms = 0;    ///< raised because they were so many
 };
 
 /// The data of the answers alone, one a line.

@@ -5,8 +5,13 @@
 
 namespace holler::cli {
 
+namespace {
+
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+}  // namespace
+
 std::string base64(Bytes bytes) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -16,6 +21,22 @@ std::string base64(Bytes bytes) {
       bits = bits << 8U | (j < group.size() ? std::to_integer<std::uint32_t>(group[j]) : 0U);
     for (std::size_t j = 0; j < 4; ++j)
       out += j <= group.size() ? kAlphabet[bits >> (18U - 6U * j) & 0x3FU] : '=';
+  }
+  return out;
+}
+
+std::string from_base64(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const char c : text) {
+    const std::size_t value = kAlphabet.find(c);
+    if (value == std::string_view::npos) break;
+    bits = bits << 6U | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    out += static_cast<char>(bits >> count & 0xFFU);
   }
   return out;
 }

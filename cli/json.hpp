@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "holler/bytes.hpp"
 #include "holler/drop_reason.hpp"
@@ -14,6 +15,8 @@ namespace holler::cli {
 using Json = nlohmann::ordered_json;
 
 [[nodiscard]] std::string base64(Bytes bytes);
+/// What `base64` has written; it stops at anything else.
+[[nodiscard]] std::string from_base64(std::string_view text);
 /// Milliseconds with a fraction of three digits; null for none.
 [[nodiscard]] Json json_milliseconds(std::optional<Duration> duration);
 /// Reason → count, for the reasons that occurred.

@@ -59,13 +59,14 @@ ExitCode run(int argc, char** argv) {
   add_ask(app, exit_code);
   add_dns(app, exit_code);
   add_ports(app, exit_code);
+  add_forge(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return explain(app, error);
   }
   if (app.get_subcommands().empty()) {
-    complain("say what to do: serve, ask, dns or ports; 'holler --help' shows how");
+    complain("say what to do: serve, ask, dns, ports or forge; 'holler --help' shows how");
     return ExitCode::usage;
   }
   return exit_code;

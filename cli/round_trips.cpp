@@ -8,17 +8,17 @@
 
 namespace holler::cli {
 
-void RoundTrips::add(bool answered, std::uint32_t attempts, std::optional<Duration> rtt,
-                     const DropCounts& dropped) {
+void RoundTrips::add(const RoundTrip& trip) {
   ++asked_;
-  answered_ += answered ? 1 : 0;
-  datagrams_ += attempts;
-  dropped_ += dropped;
-  if (!rtt) return;
+  if (trip.answered) ++answered_;
+  datagrams_ += trip.attempts;
+  dropped_ += trip.dropped;
+  alarms_ += trip.alarms;
+  if (!trip.rtt) return;
   ++timed_;
-  shortest_ = std::min(shortest_, *rtt);
-  longest_ = std::max(longest_, *rtt);
-  const auto value = static_cast<double>(rtt->count());
+  shortest_ = std::min(shortest_, *trip.rtt);
+  longest_ = std::max(longest_, *trip.rtt);
+  const auto value = static_cast<double>(trip.rtt->count());
   const double difference = value - mean_ns_;
   mean_ns_ += difference / static_cast<double>(timed_);
   squares_ns_ += difference * (value - mean_ns_);
@@ -48,6 +48,7 @@ std::string RoundTrips::to_text(const std::string& peer, Duration elapsed) const
                         milliseconds(deviation()));
   }
   if (dropped_.total() > 0) text += fmt::format("dropped: {}\n", shown(dropped_));
+  if (alarms_ > 0) text += fmt::format("alarms: {}\n", alarms_);
   return text;
 }
 
@@ -68,6 +69,7 @@ Json RoundTrips::to_json(Duration elapsed) const {
   numbers["rtt_ms"] = rtt;
   numbers["elapsed_ms"] = json_milliseconds(elapsed);
   numbers["dropped"] = json_counts(dropped_);
+  numbers["alarms"] = alarms_;
   return Json{{"statistics", numbers}};
 }
 

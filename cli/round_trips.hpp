@@ -11,11 +11,19 @@
 
 namespace holler::cli {
 
+/// One question of many.
+struct RoundTrip {
+  bool answered = false;
+  std::uint32_t attempts = 0;
+  std::optional<Duration> rtt;  ///< of the transmission that was answered, where it is known
+  DropCounts dropped;
+  std::uint64_t alarms = 0;
+};
+
 /// What `ask --count` says at the end, as ping does.
 class RoundTrips {
  public:
-  /// @param rtt  of the transmission that was answered, where it is known
-  void add(bool answered, std::uint32_t attempts, std::optional<Duration> rtt, const DropCounts& dropped);
+  void add(const RoundTrip& trip);
 
   [[nodiscard]] std::string to_text(const std::string& peer, Duration elapsed) const;
   [[nodiscard]] Json to_json(Duration elapsed) const;
@@ -37,6 +45,7 @@ class RoundTrips {
   double mean_ns_ = 0;
   double squares_ns_ = 0;  ///< sum of squared differences from the mean, as Welford keeps it
   DropCounts dropped_;
+  std::uint64_t alarms_ = 0;
 };
 
 }  // namespace holler::cli

@@ -14,6 +14,8 @@ namespace holler::cli {
 [[nodiscard]] std::string shown(Duration duration);
 /// `1 attempt`, `2 attempts`.
 [[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
+/// `1,000,000`.
+[[nodiscard]] std::string grouped(std::uint64_t count);
 /// `wrong_source 2, late 1`, or nothing.
 [[nodiscard]] std::string shown(const DropCounts& counts);
 /// The local time of day, to the millisecond.

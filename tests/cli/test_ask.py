@@ -13,7 +13,7 @@ import unittest
 import holler_test
 from holler_test import HOLLER, Process, Server, environment, free_port, run, run_program, silent_peer, wait_until
 
-KEYS = ["outcome", "peer", "local", "attempts", "rtt_ms", "server_ms", "elapsed_ms", "payload", "payload_base64", "dropped"]
+KEYS = ["outcome", "peer", "local", "attempts", "rtt_ms", "server_ms", "elapsed_ms", "payload", "payload_base64", "dropped", "alarms"]
 
 
 class Answered(unittest.TestCase):
