@@ -6,6 +6,7 @@
 #include "holler/codecs.hpp"
 #include "holler/dns.hpp"
 #include "holler/forged_sender.hpp"
+#include "holler/impairer.hpp"
 #include "holler/link.hpp"
 #include "holler/local_addresses.hpp"
 #include "holler/names.hpp"

@@ -1,0 +1,283 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "holler/impairer.hpp"
+#include "holler/names.hpp"
+#include "holler/system.hpp"
+
+#include "cli/commands.hpp"
+#include "cli/impair_report.hpp"
+#include "cli/link_values.hpp"
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "cli/signals.hpp"
+
+namespace holler::cli {
+namespace {
+
+constexpr const char* kFooter =
+    R"(A relay: whoever asks LISTEN is answered by TARGET, over a network as bad as the options say. It works with
+every UDP program, needs no privileges, and each client has a socket of its own toward the target.
+
+Each option from --loss to --outage is one for both directions. With --up-… (toward the target) or --down-… (back)
+it is for one, and replaces the general one there: --loss 10% --down-loss 0%. Outages add up.
+
+Examples:
+  holler impair :5300 192.0.2.53:53 --loss 20% --seed 7       the same datagrams are lost each time
+  holler impair 127.0.0.1:0 localhost --delay 50ms --jitter 10ms
+  holler impair :5300 localhost:53 --burst-loss 2%,25%        bursts of 4 datagrams, 7.4 % in all
+  holler impair :5300 localhost:53 --up-rate 2mbit --up-queue 100
+  holler impair :5300 localhost:53 --duplicate 5%,2ms --reorder 5%,50ms
+  holler impair :5300 localhost:53 --outage 5s@20s --outage 1s@60s --json
+
+Above UDP, corruption that a checksum sees cannot be told from loss. So --corrupt alters payloads in a way that no
+checksum sees, as bad memory in a router does: a protocol without a check of its own will believe them.
+The rate and the MTU count packets with IP and UDP headers; what exceeds the MTU vanishes, as behind a firewall that
+drops ICMP. A port where nobody listens is counted, but clients hear nothing: a relay cannot send ICMP.
+
+Exit codes: 0 ended by a signal or --for, 2 usage, 4 cannot listen there or reach the target.)";
+
+constexpr Duration kLiveEvery = std::chrono::milliseconds{250};
+
+/// What was said of a direction, or of both.
+struct WayChoices {
+  std::optional<Duration> delay;
+  std::optional<Duration> jitter;
+  std::optional<Ratio> loss;
+  std::optional<BurstLoss> burst;
+  std::optional<ShareAndTime> duplication;
+  std::optional<ShareAndTime> reordering;
+  std::optional<Ratio> corruption;
+  std::optional<std::uint64_t> rate;
+  std::optional<std::uint32_t> queue;
+  std::optional<std::uint32_t> mtu;
+  std::vector<Outage> outages;
+
+  void apply(ImpairedWay& way) const {
+    LinkSettings& link = way.link;
+    link.delay = delay.value_or(link.delay);
+    link.jitter = jitter.value_or(link.jitter);
+    link.loss = loss.value_or(link.loss);
+    link.burst = burst.value_or(link.burst);
+    link.corruption = corruption.value_or(link.corruption);
+    link.rate = rate.value_or(link.rate);
+    link.queue_datagrams_max = queue.value_or(link.queue_datagrams_max);
+    link.mtu_bytes = mtu.value_or(link.mtu_bytes);
+    if (duplication) {
+      link.duplication = duplication->share;
+      link.duplication_delay = duplication->time;
+    }
+    if (reordering) {
+      link.reordering = reordering->share;
+      link.reordering_delay = reordering->time;
+    }
+    way.outages.insert(way.outages.end(), outages.begin(), outages.end());
+  }
+};
+
+struct Settings {
+  std::string listen;
+  std::string target;
+  WayChoices both;
+  WayChoices up;
+  WayChoices down;
+  std::optional<std::uint64_t> seed;
+  Duration idle_max = ImpairerOptions{}.idle_max;
+  std::uint32_t clients_max = static_cast<std::uint32_t>(ImpairerOptions{}.clients_max);
+  std::optional<Duration> length;
+  Duration interval = std::chrono::seconds{1};
+  bool json = false;
+  bool quiet = false;
+};
+
+ExitCode usage(const std::string& reason) {
+  complain(reason + "; see 'holler impair --help'");
+  return ExitCode::usage;
+}
+
+ExitCode fail(const Error& error) {
+  complain(error.message());
+  return exit_code_for(error.code);
+}
+
+/// HOST[:PORT], with both parts sure to be there, or the reason why not.
+Parsed<HostPort> parse_place(const std::string& text, Parsed<std::string> (*read_port)(std::string_view)) {
+  if (!text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    return std::unexpected{"'" + text + "' is no address; write :" + text + " for a port"};
+  }
+  HostPort place;
+  if (!text.empty()) {
+    const auto split = split_host_port(text, std::to_string(kDefaultPort));
+    if (!split) return std::unexpected{split.error().message()};
+    place = *split;
+  }
+  const auto port = read_port(place.port.empty() ? std::to_string(kDefaultPort) : place.port);
+  if (!port) return std::unexpected{port.error()};
+  place.port = *port;
+  return place;
+}
+
+std::optional<std::string> objection(const Settings& settings) {
+  const auto rated = [](const WayChoices& way) { return way.rate.has_value(); };
+  const bool queue_without_rate =
+      (settings.both.queue && !rated(settings.both) && !rated(settings.up) && !rated(settings.down)) ||
+      (settings.up.queue && !rated(settings.up) && !rated(settings.both)) ||
+      (settings.down.queue && !rated(settings.down) && !rated(settings.both));
+  if (queue_without_rate) return "a queue is what waits for a rate: --queue needs --rate";
+  return std::nullopt;
+}
+
+ImpairerOptions impairer_options(const Settings& settings) {
+  ImpairerOptions options;
+  for (const auto& [way, own] : {std::pair{&options.up, &settings.up}, {&options.down, &settings.down}}) {
+    settings.both.apply(*way);
+    own->apply(*way);
+  }
+  options.idle_max = settings.idle_max;
+  options.clients_max = settings.clients_max;
+  return options;
+}
+
+/// The first of the target's addresses that can be reached from here.
+Result<Impairer> open(ImpairerOptions& options, const std::vector<Endpoint>& targets) {
+  auto relay = Result<Impairer>{failure({.attempted = "relay", .endpoint = {}, .advice = {}})};
+  for (const Endpoint& target : targets) {
+    options.target = target;
+    relay = Impairer::open(options);
+    if (relay || relay.error().code != ErrorCode::unreachable) break;
+  }
+  return relay;
+}
+
+/// Reports until it is time to stop, while the relay runs in a thread.
+ExitCode relay_until_stopped(Impairer& relay, const Settings& settings, ImpairReport& report,
+                             Signals& signals) {
+  std::optional<Error> failed;
+  const Timestamp start = monotonic_now();
+  const Timestamp end = later(start, settings.length.value_or(kForever));
+  std::jthread relaying{[&](const std::stop_token& stop) {
+    if (const auto ran = relay.run(stop); !ran) {
+      failed = ran.error();
+      signals.stop();
+    }
+  }};
+  const Duration interval = settings.json ? settings.interval : kLiveEvery;
+  for (std::int64_t tick = 1;; ++tick) {
+    const Timestamp turn = report.wants_progress() ? later(start, scaled(interval, tick)) : kNever;
+    if (!signals.sleep(std::min(turn, end) - monotonic_now()) || turn >= end) break;
+    report.progress(relay.stats(), monotonic_now() - start);
+    if (standard_output().failure() != 0) break;
+  }
+  relaying.request_stop();
+  relaying.join();
+  report.summary(relay.stats(), monotonic_now() - start);
+  return failed ? fail(*failed) : ExitCode::answered;
+}
+
+ExitCode run(const Settings& settings) {
+  const auto listen = parse_place(settings.listen, parse_port);
+  if (!listen) return usage("LISTEN: " + listen.error());
+  const auto target = parse_place(settings.target, parse_peer_port);
+  if (!target) return usage("TARGET: " + target.error());
+  if (target->host.empty()) return usage("TARGET: it has no host; say where to relay to");
+  if (const auto wrong = objection(settings)) return usage(*wrong);
+
+  Signals signals;
+  ImpairerOptions options = impairer_options(settings);
+  options.seed = settings.seed.value_or(SystemRandom{}.below(1'000'000'000));
+  const auto local = resolve_local(listen->host, listen->port);
+  if (!local) return fail(local.error());
+  options.listen = *local;
+  const auto targets = resolve(target->host, target->port);
+  if (!targets) return fail(targets.error());
+  auto relay = open(options, *targets);
+  if (!relay) return fail(relay.error());
+
+  ImpairReport report{settings.json, settings.quiet};
+  report.listening(relay->local_address(), options.target, options.seed);
+  return relay_until_stopped(*relay, settings, report, signals);
+}
+
+/// @param which  "", "up-" or "down-"
+void add_way_options(CLI::App& command, const std::string& which, WayChoices& way) {
+  std::vector<CLI::Option*> options;
+  const auto add = [&](const char* name, auto& into, auto parse, const char* help, const char* type) {
+    options.push_back(add_value(command, "--" + which + name, into, parse, help, type));
+  };
+  add("loss", way.loss, parse_ratio, "Lose this share of the datagrams, such as 20%", "SHARE");
+  add("burst-loss", way.burst, parse_burst,
+      "Lose them in bursts (Gilbert-Elliott): with each datagram, one begins with this probability and ends "
+      "with that; mean length 1/END. In between, --loss holds",
+      "BEGIN,END");
+  add("delay", way.delay, parse_duration, "Deliver each datagram so much later", "DURATION");
+  add("jitter", way.jitter, parse_duration, "And up to so much more, at random", "DURATION");
+  add("duplicate", way.duplication, parse_duplication,
+      "Deliver this share twice, the second time so much later (at once)", "SHARE[,DURATION]");
+  add("reorder", way.reordering, parse_reordering,
+      "Hold this share back for so long (20ms), so that later ones overtake", "SHARE[,DURATION]");
+  add("corrupt", way.corruption, parse_ratio, "Alter bytes of this share; see below", "SHARE");
+  add("rate", way.rate, parse_rate, "Bits in a second, such as 2mbit", "RATE");
+  add("queue", way.queue, parse_queue, "Datagrams that may wait for the rate (1000); more are lost", "N");
+  add("mtu", way.mtu, parse_mtu, "Lose packets of more bytes than this, with headers", "BYTES");
+  const auto read_outages = [&way, which](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      const auto outage = parse_outage(text);
+      if (!outage) throw CLI::ValidationError{"--" + which + "outage", outage.error()};
+      way.outages.push_back(*outage);
+    }
+  };
+  options.push_back(command
+                        .add_option_function<std::vector<std::string>>(
+                            "--" + which + "outage", read_outages,
+                            "Lose everything for so long, from that time on, as in 5s@20s; may be repeated")
+                        ->type_name("LENGTH@START")
+                        ->allow_extra_args(false));
+  // The footer says that they are there: 22 more lines would hide the others.
+  if (!which.empty()) {
+    for (CLI::Option* option : options) option->group("");
+  }
+}
+
+void add_options(CLI::App& command, Settings& settings) {
+  command
+      .add_option(
+          "LISTEN", settings.listen,
+          "Where clients ask: [ADDRESS]:PORT, as :5300 (every address); port 0 for the system's choice")
+      ->required()
+      ->type_name("");
+  command.add_option("TARGET", settings.target, "Who answers them: HOST, with :PORT where it is not 1060")
+      ->required()
+      ->type_name("");
+  add_way_options(command, "", settings.both);
+  add_way_options(command, "up-", settings.up);
+  add_way_options(command, "down-", settings.down);
+  add_value(command, "--seed", settings.seed, parse_number,
+            "Decides the datagrams' luck (default: random, and shown)", "N");
+  add_value(command, "--idle", settings.idle_max, parse_wait,
+            "Close a client's socket when it has been idle for so long (default 1m)", "DURATION");
+  add_value(command, "--clients", settings.clients_max, parse_count,
+            "At one time, at most (default 1000); the one idle for longest makes room", "N");
+  add_value(command, "--for", settings.length, parse_wait, "End after this", "DURATION");
+  add_value(command, "--interval", settings.interval, parse_wait,
+            "Between the counters of --json (default 1s)", "DURATION");
+  command.add_flag("--json", settings.json, "One JSON object a line: listening, counters, summary");
+  command.add_flag("-q,--quiet", settings.quiet, "No live line of counters");
+}
+
+}  // namespace
+
+void add_impair(CLI::App& app, ExitCode& exit_code) {
+  const auto settings = std::make_shared<Settings>();
+  CLI::App* command = app.add_subcommand("impair", "Put a bad network in front of any UDP server");
+  add_options(*command, *settings);
+  command->footer(kFooter);
+  command->callback([settings, &exit_code] { exit_code = run(*settings); });
+}
+
+}  // namespace holler::cli
