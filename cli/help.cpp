@@ -1,5 +1,7 @@
 #include "cli/help.hpp"
 
+#include <utility>
+
 namespace holler::cli {
 namespace {
 
@@ -41,6 +43,12 @@ std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positi
   if (const std::size_t comma = name.find(','); comma != std::string::npos) name.insert(comma + 1, " ");
   if (!option->get_type_name().empty()) name += " " + option->get_type_name();
   return entry(name, option->get_description());
+}
+
+std::string HelpFormatter::make_group(std::string group, bool is_positional,
+                                      std::vector<const CLI::Option*> options) const {
+  if (group == kUnlisted) return "";
+  return CLI::Formatter::make_group(std::move(group), is_positional, std::move(options));
 }
 
 std::string HelpFormatter::make_subcommand(const CLI::App* command) const {

@@ -12,6 +12,7 @@
 #include "holler/system.hpp"
 
 #include "cli/commands.hpp"
+#include "cli/help.hpp"
 #include "cli/impair_report.hpp"
 #include "cli/link_values.hpp"
 #include "cli/options.hpp"
@@ -240,7 +241,7 @@ void add_way_options(CLI::App& command, const std::string& which, WayChoices& wa
                         ->allow_extra_args(false));
   // The footer says that they are there: 22 more lines would hide the others.
   if (!which.empty()) {
-    for (CLI::Option* option : options) option->group("");
+    for (CLI::Option* option : options) option->group(kUnlisted);
   }
 }
 
