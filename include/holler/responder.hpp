@@ -36,7 +36,11 @@ struct ResponderOptions {
   /// An asker's deadline counts for no more than this, so that no one can make us remember for ever.
   Duration time_left_max = std::chrono::minutes{10};
   Duration working_retry = std::chrono::seconds{1};  ///< what "working" tells an asker to wait
-  Duration busy_retry = std::chrono::seconds{1};     ///< what "busy" tells an asker to wait
+  Duration busy_retry = std::chrono::seconds{1};     ///< what "busy" tells an asker to wait, at least
+  /// When every datagram of the last 100 ms has lain in the receive buffer for longer than this, and than 32
+  /// requests take, the server is asked more than it can do: of new requests most are told "busy", each to
+  /// come back a little later than the one before (RFC 8289 §4.2: 5 ms). 0: it takes on what comes.
+  Duration standing_wait = std::chrono::milliseconds{5};
   /// Replies to an address that has not shown that it is the asker's have at most this many times the
   /// bytes that it sent, IP and UDP headers included (RFC 9000 §8.1); 0 for no limit. Loopback counts as
   /// shown.

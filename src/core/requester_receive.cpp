@@ -13,6 +13,10 @@ constexpr Duration kHoldCountedMax = std::chrono::seconds{1};
 /// No hint of a server keeps an asker quiet for longer than this, and jitter.
 constexpr Duration kRestMax = std::chrono::minutes{1};
 
+/// After "busy", silence is waited out for as long as the server asks for, up to this, before the waits
+/// double again: what the path's round-trip time says counts no more.
+constexpr Duration kBusyWait = std::chrono::seconds{1};
+
 /// Repeats at once that a peer can cause for one request, by "verify" or by a smaller path MTU.
 constexpr std::uint8_t kRepeatsGrantedMax = 3;
 
@@ -191,6 +195,11 @@ void Requester::Engine::rest(Timestamp now, std::uint32_t slot, const ReplyView&
   leave(slot);
   RequestSlot& request = slots_[slot];
   request.doublings = 0;
+  // A server that has no time for it will be no quicker than it says: silence from now on means as much.
+  if (view.kind == ReplyKind::busy) {
+    request.first_wait =
+        std::clamp(view.retry_after, request.first_wait, std::max(request.first_wait, kBusyWait));
+  }
   const Duration least = std::min(std::max(view.retry_after, request.first_wait), kRestMax);
   const Duration spread = scaled(least / request.jitter.whole, request.jitter.part);
   const Duration wait = random_->between(least, least + std::min(spread, kRestMax));

@@ -28,7 +28,8 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
       cache_{{.conversations_max = options.conversations_max,
               .places_max = options.replies_max,
               .payload_bytes_max = options.reply_bytes_max},
-             random} {}
+             random},
+      admission_{options.standing_wait, options.busy_retry} {}
 
 void Responder::Engine::handle_timeout(Timestamp now) {
   while (const auto job = held_.pop_due(now)) {

@@ -8,6 +8,7 @@
 #include "holler/responder.hpp"
 
 #include "base/keyed_hash.hpp"
+#include "core/admission.hpp"
 #include "core/fifo.hpp"
 #include "core/reply_cache.hpp"
 #include "core/timer_queue.hpp"
@@ -94,7 +95,7 @@ class Responder::Engine {
   ReceiptResult receive_identified(Timestamp now, const RequestView& view, const RequestCopy& copy,
                                    Delivery delivery);
   ReceiptResult receive_repeat(const RequestCopy& copy, CachedReply& entry);
-  ReceiptResult decline_busy(const RequestCopy& copy);
+  ReceiptResult decline_busy(const RequestCopy& copy, Duration retry_after);
   std::uint32_t open_job(const RequestCopy& copy);
   void offer(Timestamp now, std::uint32_t job, Bytes payload, Delivery delivery);
   void queue_note(const RequestCopy& copy, ReplyKind kind, Duration retry_after, std::uint16_t reason = 0);
@@ -120,6 +121,7 @@ class Responder::Engine {
   ResponderOptions options_;
   KeyedHash cookie_hash_;
   ReplyCache cache_;
+  Admission admission_;
   std::vector<Job> jobs_;
   std::vector<std::uint32_t> free_;
   TimerQueue held_;

@@ -14,6 +14,7 @@ constexpr std::size_t kOutgoingMax = 1U << 16U;
 
 ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& incoming) {
   ++stats_.received;
+  admission_.on_read(now, incoming.waited);
   HOLLER_CHECK(!pending_);  // the owner polls each request before it hands in the next datagram
   if (incoming.truncated) return drop(DropReason::truncated);
   if (incoming.from.port == 0) return drop(DropReason::malformed);  // RFC 8085 §5.1: nowhere to answer to
@@ -27,7 +28,7 @@ ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& 
   if (outgoing_.size() >= kOutgoingMax) return drop(DropReason::over_limit);
   const RequestCopy copy = copy_of(now, incoming, decoded);
   if (copy.identified) return receive_identified(now, decoded.view, copy, incoming.delivery);
-  if (jobs() >= options_.jobs_max) return decline_busy(copy);
+  if (jobs() >= options_.jobs_max) return decline_busy(copy, options_.busy_retry);
   offer(now, open_job(copy), decoded.view.payload, incoming.delivery);
   return {.receipt = Receipt::request};
 }
@@ -66,11 +67,14 @@ ReceiptResult Responder::Engine::receive_identified(Timestamp now, const Request
                                                     const RequestCopy& copy, Delivery delivery) {
   // What cannot be served, or may be invented, leaves no trace in the memory of requests.
   const bool full = jobs() >= options_.jobs_max;
-  if ((full || (cache_.crowded() && !shows_address(now, copy.asker, view.cookie))) &&
-      !cache_.find(copy.key)) {
-    if (full) return decline_busy(copy);
-    queue_note(copy, ReplyKind::verify, Duration::zero());
-    return {.receipt = Receipt::declined};
+  const bool unproven = cache_.crowded() && !shows_address(now, copy.asker, view.cookie);
+  if ((full || unproven || admission_.overloaded()) && !cache_.find(copy.key)) {
+    if (full) return decline_busy(copy, options_.busy_retry);
+    if (admission_.refuses()) return decline_busy(copy, admission_.rest(now, view.time_left));
+    if (unproven) {
+      queue_note(copy, ReplyKind::verify, Duration::zero());
+      return {.receipt = Receipt::declined};
+    }
   }
   const Duration left = std::min(view.time_left, options_.time_left_max);
   const Timestamp keep_until = later(later(now, left), options_.datagram_lifetime);
@@ -78,7 +82,7 @@ ReceiptResult Responder::Engine::receive_identified(Timestamp now, const Request
   switch (finding) {
     case ReplyCache::Finding::done: return drop(DropReason::already_done);
     case ReplyCache::Finding::wrong_id: return drop(DropReason::wrong_id);
-    case ReplyCache::Finding::full: return decline_busy(copy);
+    case ReplyCache::Finding::full: return decline_busy(copy, options_.busy_retry);
     case ReplyCache::Finding::known:
     case ReplyCache::Finding::fresh: break;
   }
@@ -116,9 +120,9 @@ ReceiptResult Responder::Engine::receive_repeat(const RequestCopy& copy, CachedR
   return {.receipt = Receipt::repeat_answered};
 }
 
-ReceiptResult Responder::Engine::decline_busy(const RequestCopy& copy) {
+ReceiptResult Responder::Engine::decline_busy(const RequestCopy& copy, Duration retry_after) {
   if (!copy.identified) return drop(DropReason::over_limit);  // it has no way to say "busy"
-  queue_note(copy, ReplyKind::busy, options_.busy_retry);
+  queue_note(copy, ReplyKind::busy, retry_after);
   return {.receipt = Receipt::declined};
 }
 
@@ -144,6 +148,7 @@ std::uint32_t Responder::Engine::open_job(const RequestCopy& copy) {
 
 void Responder::Engine::offer(Timestamp now, std::uint32_t job, Bytes payload, Delivery delivery) {
   ++stats_.requests;
+  admission_.on_admitted();
   const RequestCopy& copy = jobs_[job].copy;
   pending_ = IncomingRequest{.job = {job, jobs_[job].generation},
                              .from = copy.asker,

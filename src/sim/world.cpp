@@ -74,11 +74,24 @@ LinkSettings& World::link(const Address& from, const Address& to) {
 }
 
 Link& World::link_between(const Address& from, const Address& to) {
-  if (links_.empty()) return default_link_;
+  if (links_.empty()) return default_for(from);
   const auto row = links_.find(host_name(from));
-  if (row == links_.end()) return default_link_;
+  if (row == links_.end()) return default_for(from);
   const auto found = row->second.find(host_name(to));
-  return found == row->second.end() ? default_link_ : found->second;
+  return found == row->second.end() ? default_for(from) : found->second;
+}
+
+Link& World::default_for(const Address& sender) {
+  for (auto& [address, line] : lines_) {
+    if (address == sender) return line;
+  }
+  return default_link_;
+}
+
+LinkSettings& World::line_of(const Address& sender) {
+  Link* line = &default_for(sender);
+  if (line == &default_link_) line = &lines_.emplace_back(sender, Link{default_link_.settings}).second;
+  return line->settings;
 }
 
 void World::sight(Sighting sighting) const {
@@ -97,6 +110,7 @@ MutableBytes World::scratch(std::size_t bytes) {
 
 void World::send(Port from, const Endpoint& to, Bytes datagram) {
   ++sending_;
+  ++datagrams_sent_;
   carry(from, ports_[from].outside, to, datagram);
   --sending_;
 }

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "holler/bytes.hpp"
@@ -135,6 +136,9 @@ class World {
   void block(std::span<const Address> from, std::span<const Address> to, bool blocked = true);
   /// The same in both directions.
   void partition(std::span<const Address> one_side, std::span<const Address> other_side, bool apart = true);
+  /// The line that one host's datagrams leave through, whomever they go to, where that pair has no link of
+  /// its own; made as a copy of the default where it had none. A bottleneck that many peers share.
+  [[nodiscard]] LinkSettings& line_of(const Address& sender);
   void at(Duration since_start, std::function<void()> action);
   void set_meddler(std::function<Meddling(const Sighting&)> meddler) { meddler_ = std::move(meddler); }
   /// Sees every datagram that is sent, lost or delivered. It must not send any itself.
@@ -152,6 +156,8 @@ class World {
   }
   [[nodiscard]] std::uint64_t seed() const noexcept { return options_.seed; }
   [[nodiscard]] std::uint64_t events() const noexcept { return events_; }
+  /// By all hosts, whatever became of them.
+  [[nodiscard]] std::uint64_t datagrams_sent() const noexcept { return datagrams_sent_; }
   [[nodiscard]] const std::vector<std::string>& faults() const noexcept { return faults_; }
   [[nodiscard]] Chronicle& story() noexcept { return story_; }
   [[nodiscard]] const Chronicle& story() const noexcept { return story_; }
@@ -179,6 +185,7 @@ class World {
   void carry(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram);
   void meddle(Passage& passage, const Sighting& sighting) const;
   Link& link_between(const Address& from, const Address& to);
+  Link& default_for(const Address& sender);
   std::uint32_t new_packet(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram);
   void send_back(std::uint32_t number);
   void release(std::uint32_t packet) { free_packets_.push_back(packet); }
@@ -200,6 +207,7 @@ class World {
   Chronicle story_;
   Link default_link_;
   std::unordered_map<Endpoint, std::unordered_map<Endpoint, Link>> links_;
+  std::vector<std::pair<Address, Link>> lines_;  // of few hosts
   std::vector<std::unique_ptr<Host>> hosts_;
   std::deque<PortEntry> ports_;
   Directory directory_;
@@ -216,6 +224,7 @@ class World {
   std::vector<ByteVector> scratch_{1};
   std::size_t sending_ = 0;
   std::uint64_t events_ = 0;
+  std::uint64_t datagrams_sent_ = 0;
 };
 
 }  // namespace holler::sim
