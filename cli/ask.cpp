@@ -246,6 +246,8 @@ void add_options(CLI::App& command, Settings& settings) {
       ->type_name("ADDRESS");
   not_empty(command.add_option("--interface", settings.interface, "Ask through this interface only"))
       ->type_name("NAME");
+  command.add_flag("--repeatable", settings.ask.repeatable,
+                   "It may be done twice: where the server is restarted meanwhile, ask the new one");
   command.add_flag("--naive", settings.ask.promiscuous,
                    "Take anything from anyone as the answer: the danger that is otherwise guarded against");
   auto* trace = command.add_flag("--trace", settings.trace, "Show every datagram sent, received and dropped");

@@ -50,8 +50,12 @@ std::string success_text(const Reply& reply, const Ending& ending) {
   std::string parts = counted(reply.attempts, "attempt");
   if (reply.rtt) parts += fmt::format(", network {}", shown(*reply.rtt));
   if (reply.hold) parts += fmt::format(", server {}", shown(*reply.hold));
-  return fmt::format("{} answered in {} ({}){}", reply.peer.to_string(), shown(reply.elapsed), parts,
-                     dropped_clause(ending.journal.dropped()));
+  return fmt::format("{} answered in {} ({}){}{}", reply.peer.to_string(), shown(reply.elapsed), parts,
+                     dropped_clause(ending.journal.dropped()),
+                     reply.maybe_repeated
+                         ? "; it was started while it was being asked: an earlier server there "
+                           "may have done this too"
+                         : "");
 }
 
 std::string alarm_text(const DropCounts& dropped) {
@@ -73,8 +77,15 @@ std::string failure_text(const Error& error, const Ending& ending) {
       return fmt::format("{} is busy, and had no answer within {}; ask again later{}", peer_shown(ending),
                          effort(ending), dropped);
     case ErrorCode::refused:
-      return fmt::format("refused: nobody listens on {}, says its host; start the server, or check the port",
-                         peer_shown(ending));
+      return fmt::format("refused: nobody listens on {}, says its host; {}", peer_shown(ending),
+                         error.maybe_done ? "a server that has ended since may have done this or not"
+                                          : "start the server, or check the port");
+    case ErrorCode::unknown:
+      return fmt::format(
+          "unknown outcome: {} has been restarted since it was first asked, and may have done this or not; "
+          "find "
+          "out, or ask with --repeatable if it does no harm twice",
+          peer_shown(ending));
     case ErrorCode::cancelled:
       if (ending.journal.attempts() == 0) return "interrupted before anything was asked" + dropped;
       return fmt::format("interrupted after {}, without an answer from {}{}", effort(ending),
@@ -100,6 +111,8 @@ Json ending_json(const Result<Reply>& result, const Ending& ending) {
   object["attempts"] = result ? result->attempts : journal.attempts();
   object["rtt_ms"] = json_milliseconds(result ? result->rtt : std::nullopt);
   object["server_ms"] = json_milliseconds(result ? result->hold : std::nullopt);
+  object["maybe_repeated"] = result && result->maybe_repeated;
+  object["maybe_done"] = result ? true : result.error().maybe_done;
   object["elapsed_ms"] = json_milliseconds(result ? result->elapsed : ending.elapsed);
   if (result) {
     add_payload(object, result->payload);

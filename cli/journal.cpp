@@ -17,6 +17,7 @@ std::string_view words_for(ReplyKind kind) noexcept {
     case ReplyKind::busy: return "it is busy";
     case ReplyKind::refused: return "it will not do this";
     case ReplyKind::verify: return "it wants proof of our address";
+    case ReplyKind::restarted: return "it has been restarted since we heard of it";
     case ReplyKind::dropped: break;
   }
   return "";

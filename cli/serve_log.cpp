@@ -111,14 +111,28 @@ void ServeLog::note(const TraceEvent& event) const {
 }
 
 void ServeLog::note_denial(const TraceEvent& event) const {
-  if (event.reply_kind != ReplyKind::busy && event.reply_kind != ReplyKind::refused) return;
-  const bool busy = event.reply_kind == ReplyKind::busy;
+  std::string_view name;
+  std::string_view story;
+  switch (event.reply_kind.value_or(ReplyKind::reply)) {
+    case ReplyKind::busy:
+      name = "busy";
+      story = "told to come back";
+      break;
+    case ReplyKind::refused:
+      name = "refused";
+      story = "told that this will not be done";
+      break;
+    case ReplyKind::restarted:
+      name = "restarted";
+      story = "told that the server it knows has been restarted";
+      break;
+    default: return;
+  }
   if (style_ == Style::json) {
-    print_json(event_json(busy ? "busy" : "refused", event.peer, event.local));
+    print_json(event_json(name, event.peer, event.local));
     return;
   }
-  standard_output().write(line(busy ? "busy" : "refused", palette(wants_colour_).bad, event.peer, 0,
-                               busy ? "told to come back" : "told that this will not be done"));
+  standard_output().write(line(name, palette(wants_colour_).bad, event.peer, 0, std::string{story}));
 }
 
 void ServeLog::summary(const ServerStats& stats, Duration elapsed) const {
@@ -133,6 +147,7 @@ void ServeLog::summary(const ServerStats& stats, Duration elapsed) const {
     object["repeated"] = counts.repeated;
     object["refused"] = counts.refused;
     object["busy"] = counts.busy;
+    object["restarted"] = counts.restarted;
     object["dropped"] = json_counts(counts.dropped);
     object["kernel_drops"] = stats.kernel_drops;
     object["elapsed_ms"] = json_milliseconds(elapsed);
@@ -146,6 +161,7 @@ void ServeLog::summary(const ServerStats& stats, Duration elapsed) const {
   if (counts.dropped.total() > 0) text += fmt::format(" ({})", shown(counts.dropped));
   if (counts.refused > 0) text += fmt::format(", refused {}", counts.refused);
   if (counts.busy > 0) text += fmt::format(", told busy {}", counts.busy);
+  if (counts.restarted > 0) text += fmt::format(", told of a restart {}", counts.restarted);
   text += fmt::format(", lost by the kernel {}\n", stats.kernel_drops);
   standard_output().write(text);
 }

@@ -44,6 +44,9 @@ struct AskOptions {
   std::uint32_t attempts_max = 0;                ///< 0: as many as the deadline allows
   Duration backoff_max = std::chrono::seconds{60};
   Ratio jitter = percent(25);
+  /// It does no harm to do this twice: where the server has been restarted, ask on, instead of ending with
+  /// ErrorCode::unknown.
+  bool repeatable = false;
   bool promiscuous = false;  ///< accept anything from anyone; for demonstrations
   std::stop_token stop{};    ///< cancels the question
 };
@@ -57,6 +60,8 @@ struct Reply {
   std::optional<Duration> hold;  ///< server time, where the protocol tells
   Duration elapsed{};            ///< from the question to the answer
   std::uint32_t mismatches = 0;  ///< datagrams that pretended to be this answer
+  /// The server was started while it was being asked: an earlier one may have done the same already.
+  bool maybe_repeated = false;
 
   [[nodiscard]] std::string_view text() const noexcept { return text_of(payload); }
 };
@@ -95,7 +100,7 @@ class Client {
   /// been looked up.
   /// @param peer  `HOST`, `HOST:PORT`, `[V6]:PORT`; the port is 1060 where none is given, and may be a name.
   ///              Where a name has several addresses, the next is asked when one refuses or is unreachable.
-  /// @error no_answer, refused, declined, busy, cancelled, too_large, name_unknown, unreachable, …
+  /// @error no_answer, refused, declined, unknown, busy, cancelled, too_large, name_unknown, unreachable, …
   [[nodiscard]] Result<Reply> ask(std::string_view peer, std::string_view payload,
                                   const AskOptions& options = {});
   [[nodiscard]] Result<Reply> ask(const Endpoint& peer, Bytes payload, const AskOptions& options = {});

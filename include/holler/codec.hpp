@@ -25,17 +25,19 @@ struct RequestStamp {
   std::uint64_t id = 0;            ///< unpredictable; a format with room for fewer bits takes the lowest
   std::uint8_t attempt = 1;        ///< 1 for the first transmission; stays at 255
   Duration time_left{};            ///< until the asker gives up
-  Bytes cookie;                    ///< proof of an earlier `verify`, or empty
+  std::uint32_t life = 0;  ///< of the server, as the asker knows it (docs/at-most-once.md); 0: unknown
+  Bytes cookie;            ///< proof of an earlier `verify`, or empty
 };
 
 /// What a datagram from a peer says.
 enum class ReplyKind : std::uint8_t {
-  reply,    ///< the answer
-  working,  ///< the request has arrived and is being worked on: do not hurry
-  busy,     ///< overloaded: ask again after `retry_after`
-  refused,  ///< will not be answered, for `reason`
-  verify,   ///< repeat the request with `cookie`, to show that its source address is yours
-  dropped,  ///< none of these, for `drop`
+  reply,      ///< the answer
+  working,    ///< the request has arrived and is being worked on: do not hurry
+  busy,       ///< overloaded: ask again after `retry_after`
+  refused,    ///< will not be answered, for `reason`
+  verify,     ///< repeat the request with `cookie`, to show that its source address is yours
+  restarted,  ///< not taken: the request names another life of the server than this one
+  dropped,    ///< none of these, for `drop`
 };
 
 struct ReplyView {
@@ -46,6 +48,8 @@ struct ReplyView {
   std::uint8_t attempt = 0;  ///< the transmission that this answers; 0 where the format does not say
   Duration hold{};           ///< how long the server had the request, of the round trip
   Duration retry_after{};    ///< for working and busy
+  std::uint32_t life = 0;    ///< of the server that says this; 0 where the format does not tell
+  Duration age{};            ///< of that life, for reply, refused and restarted: never more than the truth
   std::uint16_t reason = 0;  ///< for refused: the protocol's own code
   Bytes payload;             ///< points into the datagram
   Bytes cookie;              ///< for verify; points into the datagram
@@ -61,8 +65,9 @@ struct RequestView {
   std::uint64_t id = 0;
   std::uint8_t attempt = 0;
   Duration time_left = kForever;
-  Bytes payload;  ///< points into the datagram
-  Bytes cookie;   ///< points into the datagram; empty for none
+  std::uint32_t life = 0;  ///< of the server that the asker has heard; 0: it has heard none
+  Bytes payload;           ///< points into the datagram
+  Bytes cookie;            ///< points into the datagram; empty for none
 };
 
 /// What the engine knows of one datagram on its way back.
@@ -73,6 +78,8 @@ struct ReplyStamp {
   std::uint8_t attempt = 0;
   Duration hold{};
   Duration retry_after{};
+  std::uint32_t life = 0;
+  Duration age{};
   std::uint16_t reason = 0;
   Bytes cookie;
 };

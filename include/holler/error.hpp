@@ -14,8 +14,9 @@ namespace holler {
 
 enum class ErrorCode : std::uint8_t {
   no_answer,          ///< the deadline passed; whether the peer is slow, gone or cut off is unknown
-  refused,            ///< the peer's host says that nobody listens on that port (ICMP)
+  refused,            ///< the peer's host says that nobody listens on that port now (ICMP)
   declined,           ///< the server answered that it will not do this
+  unknown,            ///< the server was restarted: an earlier life of it may have done this or not
   busy,               ///< the server answered that it is overloaded, until the deadline
   cancelled,          ///< the caller cancelled it
   too_large,          ///< the payload exceeds `payload_bytes_max`
@@ -40,6 +41,9 @@ struct Error {
   std::optional<Endpoint> endpoint;              ///< whom it was about
   std::string advice;                            ///< what to do, as a clause; may be empty
   std::optional<std::size_t> payload_bytes_max;  ///< for too_large: the largest payload that fits
+  /// Of a question: a copy of it may have reached a server that has done what it says, though no answer came
+  /// back. Without it, it is certain that nothing was done.
+  bool maybe_done = false;
 
   /// One line: what was attempted, on what, why it failed, what to do.
   [[nodiscard]] std::string message() const;

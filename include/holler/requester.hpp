@@ -48,6 +48,9 @@ struct RequestOptions {
   /// The socket that the request uses, as the owner numbers them. A reply that arrives on another one is
   /// `wrong_source`.
   std::uint32_t channel = 0;
+  /// It does no harm to run the request twice: where the server has been restarted, ask the new one, and do
+  /// not end with Outcome::unknown.
+  bool repeatable = false;
   /// Take any datagram from anyone as the answer: the danger that the rest of this library exists to
   /// prevent. For demonstrations only.
   bool promiscuous = false;
@@ -89,7 +92,7 @@ struct Arrival {
 
 /// What became of a datagram that arrived.
 struct Verdict {
-  std::optional<ReplyKind> used;         ///< reply, working, busy, refused or verify
+  std::optional<ReplyKind> used;         ///< reply, working, busy, refused, verify or restarted
   DropReason drop{};                     ///< otherwise
   std::optional<RequestHandle> request;  ///< whose it was, where that is known
 };
@@ -121,13 +124,14 @@ struct Transmit {
 
 enum class Outcome : std::uint8_t {
   answered,
-  no_answer,  ///< the deadline or the last wait passed in silence
-  refused,    ///< ICMP: nobody listens there
+  no_answer,  ///< the deadline or the last wait passed in silence: it may have been run or not
+  refused,    ///< ICMP: nobody listens there now; a former server may have run one of several `attempts`
   declined,   ///< the server refused, for `reason`
   busy,       ///< the last that was heard is that the server is overloaded
   forbidden,  ///< ICMP or the local system prohibits it
   too_large,  ///< a hop on the way takes no datagram of this size
   cancelled,
+  unknown,  ///< the server has been restarted since it was asked: it may have run this or not
 };
 [[nodiscard]] std::string_view name_of(Outcome outcome) noexcept;
 
@@ -143,7 +147,10 @@ struct RequestEvent {
   std::uint16_t reason = 0;          ///< for declined
   std::uint32_t path_mtu_bytes = 0;  ///< for too_large; 0 for unknown
   bool soft_error = false;           ///< some ICMP said "unreachable" along the way
-  bool heard = false;                ///< the server has said "working" or "busy" at least once
+  /// For answered and declined: an earlier life of the server may have run the request as well, because it
+  /// was asked before this one began (docs/at-most-once.md).
+  bool maybe_repeated = false;
+  bool heard = false;            ///< the server has said "working" or "busy" at least once
   std::optional<Duration> rtt;   ///< in the network: of the transmission that was answered, without `hold`
   std::optional<Duration> hold;  ///< in the server, where the protocol tells
   Duration elapsed{};            ///< since `start`
@@ -157,7 +164,8 @@ struct RequesterStats {
   std::uint64_t received = 0;  ///< datagrams handed in
   std::uint64_t working = 0;
   std::uint64_t busy = 0;
-  std::uint64_t alarms = 0;  ///< requests that reached `mismatch_alarm`
+  std::uint64_t restarted = 0;  ///< notes that a request names another life of its server
+  std::uint64_t alarms = 0;     ///< requests that reached `mismatch_alarm`
   DropCounts dropped;
 
   RequesterStats& operator+=(const RequesterStats& other) noexcept;
@@ -167,6 +175,7 @@ struct RequesterStats {
 struct PeerMemory {
   std::optional<Duration> srtt;
   Duration rttvar{};
+  std::uint32_t life = 0;  ///< of the server, as last heard; 0 for unknown
   friend bool operator==(const PeerMemory&, const PeerMemory&) = default;
 };
 

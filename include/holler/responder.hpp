@@ -45,6 +45,17 @@ struct ResponderOptions {
   /// bytes that it sent, IP and UDP headers included (RFC 9000 §8.1); 0 for no limit. Loopback counts as
   /// shown.
   std::uint32_t amplification_max = 3;
+  /// Which life of the server this is (docs/at-most-once.md); 0 to draw a number. Several responders that
+  /// serve one address from one memory share it.
+  std::uint32_t life = 0;
+  /// When that life took over its addresses; empty for the first call that tells the time. Never earlier than
+  /// the truth: what was asked before then, an earlier server at the same address may have done.
+  std::optional<Timestamp> born;
+  /// A request of an asker who has heard of no life yet may have been run by an earlier one. Until this life
+  /// has lasted for so long, such a request is not taken: its asker is told to name this life, which costs a
+  /// round trip. With 0 it is taken, and the asker is told how young this life is; `datagram_lifetime` is
+  /// right where nothing may be done twice.
+  Duration strangers_after{};
   bool answer_broadcast = false;  ///< answer what arrives by broadcast or multicast
 };
 
@@ -65,7 +76,7 @@ enum class Receipt : std::uint8_t {
   request,          ///< new: poll_request hands it out
   repeat_working,   ///< a copy; its asker is told that work is under way
   repeat_answered,  ///< a copy; it gets the remembered reply
-  declined,         ///< refused politely: busy, or a version or type that is not spoken
+  declined,         ///< refused politely: busy, wants proof of the address, or is for another life
   dropped,
 };
 
@@ -104,7 +115,8 @@ struct ResponderStats {
   std::uint64_t working = 0;   ///< "working" notes sent
   std::uint64_t busy = 0;      ///< "busy" notes sent
   std::uint64_t refused = 0;
-  std::uint64_t verified = 0;  ///< addresses that showed a valid cookie
+  std::uint64_t restarted = 0;  ///< "restarted" notes sent: requests for another life
+  std::uint64_t verified = 0;   ///< addresses that showed a valid cookie
   DropCounts dropped;
 };
 

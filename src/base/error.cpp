@@ -11,10 +11,11 @@ struct Row {
   std::string_view sentence;
 };
 
-constexpr std::array<Row, 16> kRows{{
+constexpr std::array<Row, 17> kRows{{
     {"no_answer", "no answer"},
     {"refused", "refused: nobody listens on that port"},
     {"declined", "the server declined"},
+    {"unknown", "unknown outcome: the server has been restarted since it was asked"},
     {"busy", "the server is busy"},
     {"cancelled", "cancelled"},
     {"too_large", "too large for one datagram"},

@@ -29,6 +29,8 @@ struct ListEnds {
 struct Peer {
   Endpoint endpoint;
   std::uint64_t conversation = 0;
+  std::uint32_t life = 0;  // the peer's, as last heard; 0 for unknown
+  Timestamp life_since;    // it began no later than this
   RttEstimator rtt;
   CongestionWindow window;
   NumberRing numbers;

@@ -47,6 +47,7 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& peer, Bytes 
   request.peer = peer_index;
   request.channel = options.channel;
   request.promiscuous = options.promiscuous;
+  request.repeatable = options.repeatable;
   request.attempts_max = options.attempts_max != 0 ? options.attempts_max : traits_.schedule.attempts_max;
   request.first_wait = options.first_wait;
   request.backoff_max = std::max(options.backoff_max, kBackoffLeast);
@@ -133,13 +134,21 @@ std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableB
 Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer) {
   RequestSlot& request = slots_[slot];
   Peer& peer = peers_[request.peer];
-  ++request.attempts;
+  if (++request.attempts == 1) {
+    request.exposed = now;
+    request.doubtful = peer.life == 0;
+  }
+  // A life that began later must be told of the copies before, and not be given one that looks new.
+  if (request.life == 0 && (request.attempts == 1 || lived_through(request))) {
+    request.life = peer.life;
+  }
   const RequestStamp stamp{.conversation = peer.conversation,
                            .number = request.number,
                            .done_below = peer.numbers.done_below(),
                            .id = request.id,
                            .attempt = static_cast<std::uint8_t>(std::min(request.attempts, 255U)),
                            .time_left = request.deadline == kNever ? kForever : request.deadline - now,
+                           .life = request.life,
                            .cookie = peer.cookie_view()};
   const auto bytes = codec_->encode_request(stamp, request.payload, buffer);
   HOLLER_CHECK(bytes.has_value());  // its size was checked when it was started
@@ -277,13 +286,18 @@ std::optional<PeerMemory> Requester::Engine::recall(const Endpoint& peer) const 
   const auto index = peers_.find(peer);
   if (!index) return std::nullopt;
   const RttEstimator& rtt = peers_[*index].rtt;
-  return PeerMemory{.srtt = rtt.smoothed(), .rttvar = rtt.variation()};
+  return PeerMemory{.srtt = rtt.smoothed(), .rttvar = rtt.variation(), .life = peers_[*index].life};
 }
 
 void Requester::Engine::remember(const Endpoint& peer, const PeerMemory& memory) {
-  if (!memory.srtt) return;
+  if (!memory.srtt && memory.life == 0) return;
   const std::uint32_t index = peers_.find_or_add(peer, random_->next());
-  if (index != kNone) peers_[index].rtt.seed(*memory.srtt, memory.rttvar);
+  if (index == kNone) return;
+  if (memory.srtt) peers_[index].rtt.seed(*memory.srtt, memory.rttvar);
+  if (memory.life != 0) {
+    peers_[index].life = memory.life;
+    peers_[index].life_since = kNever;
+  }
 }
 
 Requester::Requester(const Codec& codec, RandomSource& random, const RequesterOptions& options)
@@ -327,14 +341,15 @@ RequesterStats& RequesterStats::operator+=(const RequesterStats& other) noexcept
   received += other.received;
   working += other.working;
   busy += other.busy;
+  restarted += other.restarted;
   alarms += other.alarms;
   dropped += other.dropped;
   return *this;
 }
 
 std::string_view name_of(Outcome outcome) noexcept {
-  constexpr std::array<std::string_view, 8> kNames{"answered", "no_answer", "refused",   "declined",
-                                                   "busy",     "forbidden", "too_large", "cancelled"};
+  constexpr std::array<std::string_view, 9> kNames{"answered",  "no_answer", "refused",   "declined", "busy",
+                                                   "forbidden", "too_large", "cancelled", "unknown"};
   return kNames[static_cast<std::size_t>(outcome)];
 }
 

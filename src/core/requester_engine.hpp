@@ -29,6 +29,8 @@ struct RequestSlot {
 
   RequestState state = RequestState::free;
   bool promiscuous = false;
+  bool repeatable = false;
+  bool doubtful = false;  // there are copies that a server may have run which is not the one of `life`
   bool heard = false;
   bool heard_busy = false;
   bool soft_error = false;
@@ -42,11 +44,13 @@ struct RequestSlot {
   std::uint32_t attempts = 0;
   std::uint32_t attempts_max = 0;
   std::uint32_t doublings = 0;
+  std::uint32_t life = 0;  // that its copies name; 0 until the peer has told one
   std::uint32_t mismatches = 0;
   std::uint64_t number = 0;
   std::uint64_t id = 0;
   Timestamp started;
   Timestamp deadline;
+  Timestamp exposed;      // when the first copy was sent that a former life may have run
   Duration first_wait{};  // 0 until the first transmission, which fixes it: the gaps double from there
   Duration backoff_max{};
   Ratio jitter;
@@ -113,9 +117,15 @@ class Requester::Engine {
   Verdict drop(DropReason reason, std::uint32_t slot);
   std::uint32_t promiscuous_slot(std::uint32_t channel) const noexcept;
   void use(Timestamp now, const Match& found, const Endpoint& from);
+  /// The life that the peer has now began before the request was exposed to any other.
+  bool lived_through(const RequestSlot& request) const noexcept {
+    return peers_[request.peer].life_since <= request.exposed;
+  }
+  void learn_life(Timestamp now, std::uint32_t slot, const ReplyView& view);
   std::optional<Duration> learn(Timestamp now, RequestSlot& request, const ReplyView& view);
   void rest(Timestamp now, std::uint32_t slot, const ReplyView& view);
   bool grant_repeat(std::uint32_t slot);
+  void meet_other_life(Timestamp now, std::uint32_t slot, const ReplyView& view);
   std::uint32_t slot_of_quote(const Unreachability& news) const;
 
   static std::uint64_t channel_key(std::uint32_t channel, std::uint32_t peer) noexcept {

@@ -20,6 +20,10 @@ constexpr Duration kBusyWait = std::chrono::seconds{1};
 /// Repeats at once that a peer can cause for one request, by "verify" or by a smaller path MTU.
 constexpr std::uint8_t kRepeatsGrantedMax = 3;
 
+/// Two clocks drift apart by less than this part of the time that they measure: NTP corrects by 1/2000 at
+/// most (ntp_adjtime(2)), and what needs more is no clock.
+constexpr int kClockDriftWhole = 500;
+
 constexpr bool is_mismatch(DropReason reason) {
   return reason == DropReason::wrong_source || reason == DropReason::wrong_id ||
          reason == DropReason::wrong_question;
@@ -41,6 +45,9 @@ Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival
   }
   if (found.drop) return drop(*found.drop, found.slot);
   const RequestHandle request = handle_of(found.slot);
+  if (found.view.kind == ReplyKind::restarted && found.view.life == slots_[found.slot].life) {
+    return drop(DropReason::late, found.slot);  // about a copy from before this life was known
+  }
   if (found.view.kind == ReplyKind::verify && !grant_repeat(found.slot)) {
     return drop(DropReason::over_limit, found.slot);
   }
@@ -140,12 +147,15 @@ void Requester::Engine::use(Timestamp now, const Match& found, const Endpoint& f
   // What anybody may have said tells nothing of the peer and of the path to it.
   const auto network = found.believed ? std::nullopt : learn(now, request, view);
   request.heard = true;
+  if (view.life != 0) learn_life(now, slot, view);
+  const bool maybe_repeated = view.life != 0 && request.doubtful && !lived_through(request);
   switch (view.kind) {
     case ReplyKind::reply: {
       RequestEvent& event = end(now, slot, Outcome::answered);
       event.from = from;
       event.payload = view.payload;
       event.rtt = network;
+      event.maybe_repeated = maybe_repeated;
       if (traits_.numbered && !found.believed) event.hold = view.hold;
       break;
     }
@@ -159,15 +169,38 @@ void Requester::Engine::use(Timestamp now, const Match& found, const Endpoint& f
       request.heard_busy = true;
       rest(now, slot, view);
       break;
-    case ReplyKind::refused: end(now, slot, Outcome::declined).reason = view.reason; break;
+    case ReplyKind::refused: {
+      RequestEvent& event = end(now, slot, Outcome::declined);
+      event.reason = view.reason;
+      event.maybe_repeated = maybe_repeated;
+      break;
+    }
     case ReplyKind::verify: {
       Peer& peer = peers_[request.peer];
       peer.cookie_bytes = static_cast<std::uint8_t>(std::min(view.cookie.size(), peer.cookie.size()));
       std::copy_n(view.cookie.begin(), peer.cookie_bytes, peer.cookie.begin());
       break;  // grant_repeat has queued it
     }
+    case ReplyKind::restarted:
+      ++stats_.restarted;
+      meet_other_life(now, slot, view);
+      break;
     case ReplyKind::dropped: break;
   }
+}
+
+void Requester::Engine::learn_life(Timestamp now, std::uint32_t slot, const ReplyView& view) {
+  RequestSlot& request = slots_[slot];
+  Peer& peer = peers_[request.peer];
+  if (peer.life != view.life) {
+    peer.life = view.life;
+    peer.life_since = now;
+  }
+  // It was that old when it said so, which was not later than now. The quickest answer shows it best.
+  peer.life_since = std::min(peer.life_since, now - (view.age - view.age / kClockDriftWhole));
+  // It has seen this very request: from now on it is for this life alone.
+  const bool may_have_it = view.kind != ReplyKind::restarted;
+  if (request.life == 0 && may_have_it) request.life = view.life;
 }
 
 /// Takes what an answer tells about the path: time, and that there is room.
@@ -216,6 +249,24 @@ bool Requester::Engine::grant_repeat(std::uint32_t slot) {
   timers_.set(slot, request.deadline);
   push_ready(slot, RequestState::repeat);
   return true;
+}
+
+/// The server has not taken the request, because the life that its copies name is not the server's. If this
+/// life was there before the first of them was sent, no copy can have been run, and the request is for this
+/// life from now on: the copies under way will never be run by anyone.
+void Requester::Engine::meet_other_life(Timestamp now, std::uint32_t slot, const ReplyView& view) {
+  RequestSlot& request = slots_[slot];
+  if (!lived_through(request)) {
+    if (!request.repeatable) {
+      end(now, slot, Outcome::unknown);
+      return;
+    }
+    request.doubtful = true;
+  }
+  request.life = view.life;
+  // Copies that name no life may still be run by any, and are not forgotten.
+  if (!request.doubtful) request.exposed = now;
+  grant_repeat(slot);  // or else with its time to ask again
 }
 
 std::uint32_t Requester::Engine::slot_of_quote(const Unreachability& news) const {

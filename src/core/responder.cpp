@@ -15,6 +15,11 @@ namespace {
 /// this many times their bytes, also where `amplification_max` asks for less.
 constexpr std::uint32_t kNotesAmplification = 3;
 
+std::uint32_t draw_life(RandomSource& random) {
+  const auto drawn = static_cast<std::uint32_t>(random.next());
+  return drawn != 0 ? drawn : 1;
+}
+
 /// A cookie is good for the epoch that it was made in and for the next one.
 constexpr Duration kCookieEpoch = std::chrono::minutes{10};
 
@@ -24,6 +29,8 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
                           const ResponderOptions& options)
     : codecs_{codecs},
       options_{options},
+      life_{options.life != 0 ? options.life : draw_life(random)},
+      born_{options.born.value_or(kNever)},
       cookie_hash_{random},
       cache_{{.conversations_max = options.conversations_max,
               .places_max = options.replies_max,
@@ -149,6 +156,8 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
                          .attempt = copy.attempt,
                          .hold = std::max(now - copy.received, Duration::zero()),
                          .retry_after = outgoing.retry_after,
+                         .life = life_,
+                         .age = age(now),
                          .reason = outgoing.reason,
                          .cookie = cookie};
   const auto header = copy.codec->encode_reply_header(stamp, buffer);
@@ -170,6 +179,7 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
       break;
     case ReplyKind::working: ++stats_.working; break;
     case ReplyKind::busy: ++stats_.busy; break;
+    case ReplyKind::restarted: ++stats_.restarted; break;
     default: break;
   }
   return ResponseTransmit{.to = copy.asker,

@@ -117,8 +117,15 @@ class Responder::Engine {
     return asker.address.is_loopback() || cookie_valid(now, asker, cookie);
   }
 
+  Duration age(Timestamp now) const noexcept { return std::max(now, born_) - born_; }
+  bool may_have_run_before(Timestamp now, const RequestView& view) const {
+    return view.life == 0 ? age(now) < options_.strangers_after : view.life != life_;
+  }
+
   std::vector<const Codec*> codecs_;
   ResponderOptions options_;
+  std::uint32_t life_;
+  Timestamp born_;  // kNever until it is known
   KeyedHash cookie_hash_;
   ReplyCache cache_;
   Admission admission_;

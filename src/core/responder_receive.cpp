@@ -15,6 +15,7 @@ constexpr std::size_t kOutgoingMax = 1U << 16U;
 ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& incoming) {
   ++stats_.received;
   admission_.on_read(now, incoming.waited);
+  born_ = std::min(born_, now);
   HOLLER_CHECK(!pending_);  // the owner polls each request before it hands in the next datagram
   if (incoming.truncated) return drop(DropReason::truncated);
   if (incoming.from.port == 0) return drop(DropReason::malformed);  // RFC 8085 §5.1: nowhere to answer to
@@ -65,6 +66,10 @@ RequestCopy Responder::Engine::copy_of(Timestamp now, const Incoming& incoming, 
 
 ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view,
                                                     const RequestCopy& copy, Delivery delivery) {
+  if (may_have_run_before(now, view) && !cache_.find(copy.key)) {
+    queue_note(copy, ReplyKind::restarted, Duration::zero());
+    return {.receipt = Receipt::declined};
+  }
   // What cannot be served, or may be invented, leaves no trace in the memory of requests.
   const bool full = jobs() >= options_.jobs_max;
   const bool unproven = cache_.crowded() && !shows_address(now, copy.asker, view.cookie);

@@ -81,6 +81,7 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
   if (socket == nullptr) return 0;
   const auto count = socket->receive(batch_);
   if (!count) return count;
+  if (*count > 0) now = monotonic_now();  // not before it was sent: the engine trusts the age that it tells
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
     const Verdict verdict = requester_.handle_datagram(now, {.from = datagram.from,
                                                              .channel = channel,

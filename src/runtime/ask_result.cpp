@@ -28,6 +28,21 @@ std::string advice_on_silence(const RequestEvent& event) {
   return advice + "; slow, down or cut off look alike from here";
 }
 
+/// Whether a request that has ended without a reply may have been run.
+bool maybe_done(const RequestEvent& event) {
+  switch (event.outcome) {
+    case Outcome::refused: return event.attempts > 1 || event.heard;
+    case Outcome::declined: return event.maybe_repeated;
+    default: return event.attempts > 0;
+  }
+}
+
+Error error_of(ErrorCode code, const RequestEvent& event, std::string advice) {
+  Error error = ask_error(code, event.peer, std::move(advice));
+  error.maybe_done = maybe_done(event);
+  return error;
+}
+
 Unreachable kind_of(int system_errno) {
   switch (system_errno) {
     case ECONNREFUSED: return Unreachable::refused;
@@ -75,27 +90,33 @@ Result<Reply> result_of(const RequestEvent& event, const Endpoint& local) {
                    .rtt = event.rtt,
                    .hold = event.hold,
                    .elapsed = event.elapsed,
-                   .mismatches = event.mismatches};
-    case Outcome::no_answer:
-      return failure(ask_error(ErrorCode::no_answer, event.peer, advice_on_silence(event)));
+                   .mismatches = event.mismatches,
+                   .maybe_repeated = event.maybe_repeated};
+    case Outcome::no_answer: return failure(error_of(ErrorCode::no_answer, event, advice_on_silence(event)));
     case Outcome::refused:
-      return failure(ask_error(ErrorCode::refused, event.peer, "check the port, and that the server runs"));
+      return failure(error_of(ErrorCode::refused, event,
+                              maybe_done(event) ? "a server that has ended since may have done this or not"
+                                                : "check the port, and that the server runs"));
     case Outcome::declined:
-      return failure(
-          ask_error(ErrorCode::declined, event.peer, "its reason is " + std::to_string(event.reason)));
-    case Outcome::busy: return failure(ask_error(ErrorCode::busy, event.peer, "try again later"));
+      return failure(error_of(ErrorCode::declined, event,
+                              "its reason is " + std::to_string(event.reason) +
+                                  (event.maybe_repeated ? "; an earlier server may have done this" : "")));
+    case Outcome::busy: return failure(error_of(ErrorCode::busy, event, "try again later"));
     case Outcome::forbidden:
       return failure(
-          ask_error(ErrorCode::permission_denied, event.peer, "a firewall here or on the way forbids it"));
+          error_of(ErrorCode::permission_denied, event, "a firewall here or on the way forbids it"));
     case Outcome::too_large: {
-      Error error = ask_error(ErrorCode::too_large, event.peer, "send less, or use TCP");
+      Error error = error_of(ErrorCode::too_large, event, "send less, or use TCP");
       const std::uint32_t headers = event.peer.address.is_v6() ? 48 : 28;
       if (event.path_mtu_bytes > headers) error.payload_bytes_max = event.path_mtu_bytes - headers;
       return failure(std::move(error));
     }
+    case Outcome::unknown:
+      return failure(error_of(ErrorCode::unknown, event,
+                              "it may have done this or not: find out, or ask again if it does no harm"));
     case Outcome::cancelled: break;
   }
-  return failure(ask_error(ErrorCode::cancelled, event.peer, {}));
+  return failure(error_of(ErrorCode::cancelled, event, {}));
 }
 
 Unreachability news_of(const SocketError& error, std::uint32_t channel) {
@@ -117,6 +138,7 @@ RequestOptions request_options(const AskOptions& options, std::uint32_t channel)
           .backoff_max = options.backoff_max,
           .jitter = options.jitter,
           .channel = channel,
+          .repeatable = options.repeatable,
           .promiscuous = options.promiscuous};
 }
 

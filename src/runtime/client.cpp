@@ -20,7 +20,9 @@ namespace {
 constexpr std::size_t kIdleLanesMax = 64;  // sockets kept open for the next question
 constexpr std::size_t kPeersRememberedMax = 1U << 16U;
 
-bool worth_another_address(const Error& error) {
+/// Not where this address may have done it already: the same server may be at the others.
+bool worth_another_address(const Error& error, const AskOptions& options) {
+  if (error.maybe_done && !options.repeatable) return false;
   return error.code == ErrorCode::refused || error.code == ErrorCode::unreachable;
 }
 
@@ -181,7 +183,8 @@ Result<Reply> Client::ask(std::string_view peer, std::string_view payload, const
   if (!endpoints) return failure(endpoints.error());
   const Timestamp give_up = later(monotonic_now(), std::max(options.deadline, Duration::zero()));
   Result<Reply> result = ask(endpoints->front(), bytes_of(payload), options);
-  for (std::size_t i = 1; i < endpoints->size() && !result && worth_another_address(result.error()); ++i) {
+  for (std::size_t i = 1; i < endpoints->size() && !result && worth_another_address(result.error(), options);
+       ++i) {
     AskOptions rest = options;
     if (give_up != kNever) rest.deadline = give_up - monotonic_now();
     if (rest.deadline <= Duration::zero()) break;

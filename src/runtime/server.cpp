@@ -275,6 +275,7 @@ Result<Server> Server::bind(ServerOptions options) {
         {.interface = options.interface, .receive_buffer_bytes = options.receive_buffer_bytes});
   }
   if (!socket) return failure(std::move(socket.error()));
+  if (!options.responder.born) options.responder.born = monotonic_now();  // nobody else has the address now
   auto poller = Poller::create();
   if (!poller) return failure(std::move(poller.error()));
   auto wake = WakeEvent::create();

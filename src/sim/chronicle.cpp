@@ -23,6 +23,7 @@ std::string_view kind_name(ReplyKind kind) {
     case ReplyKind::busy: return "busy";
     case ReplyKind::refused: return "refused";
     case ReplyKind::verify: return "verify";
+    case ReplyKind::restarted: return "restarted";
     case ReplyKind::dropped: break;
   }
   return "dropped";
@@ -63,6 +64,7 @@ std::string describe_datagram(Bytes datagram, std::size_t total_bytes) {
     out = holler::format("request #{} attempt {} id {} done below {}, {} ms left", request.number,
                          unsigned{request.attempt}, hex(request.id), request.done_below,
                          milliseconds(request.time_left));
+    if (request.life != 0) out += holler::format(", for life {}", request.life);
     if (!request.cookie.empty()) out += ", with cookie";
     out += ' ' + quoted(request.payload);
   } else if (const ReplyView reply = codec.decode_reply(datagram); reply.kind != ReplyKind::dropped) {
@@ -71,6 +73,7 @@ std::string describe_datagram(Bytes datagram, std::size_t total_bytes) {
     if (reply.kind == ReplyKind::working || reply.kind == ReplyKind::busy) {
       out += holler::format(", retry after {} ms", milliseconds(reply.retry_after));
     }
+    if (reply.life != 0) out += holler::format(", life {} aged {} ms", reply.life, milliseconds(reply.age));
     out += ' ' + quoted(reply.payload);
   } else {
     out = quoted(datagram);

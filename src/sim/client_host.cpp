@@ -18,6 +18,7 @@ std::string_view used_name(ReplyKind kind) {
     case ReplyKind::busy: return "as busy";
     case ReplyKind::refused: return "as refused";
     case ReplyKind::verify: return "as verify";
+    case ReplyKind::restarted: return "as restarted";
     case ReplyKind::dropped: break;
   }
   return "as dropped?!";

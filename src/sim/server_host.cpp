@@ -32,9 +32,15 @@ ServerHost::ServerHost(World& world, std::vector<Endpoint> addresses, Handler ha
 }
 
 Responder ServerHost::new_responder() {
+  ResponderOptions options = options_.responder;
+  if (!options.born) {
+    const Timestamp now = world_.clock(*this);
+    // What is there when a story begins has been there before.
+    options.born = world_.elapsed() == Duration::zero() ? now - std::chrono::hours{1} : now;
+  }
   return {{&holler_codec(), &plain_codec()},
           options_.random != nullptr ? *options_.random : own_random_,
-          options_.responder};
+          options};
 }
 
 void ServerHost::restart() {

@@ -19,6 +19,16 @@ std::uint32_t saturated(Duration length, std::uint32_t most) {
   return units >= most ? most : static_cast<std::uint32_t>(units);
 }
 
+/// Rounded down: a server must never seem to be older than it is.
+std::uint32_t encode_age(Duration age) {
+  const auto whole = std::chrono::floor<std::chrono::milliseconds>(std::max(age, Duration::zero())).count();
+  constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
+  return whole >= kMost ? kMost : static_cast<std::uint32_t>(whole);
+}
+
+/// `working` and `busy` say when to ask again; what ends a request says how old the server is.
+bool asks_to_wait(Type type) { return type == Type::working || type == Type::busy; }
+
 std::uint32_t encode_time_left(Duration left) {
   if (left == kForever) return kNoTimeLimit;
   return saturated<std::chrono::milliseconds>(left, kNoTimeLimit - 1);
@@ -31,6 +41,7 @@ std::optional<Type> type_of(ReplyKind kind) {
     case ReplyKind::busy: return Type::busy;
     case ReplyKind::refused: return Type::refused;
     case ReplyKind::verify: return Type::verify;
+    case ReplyKind::restarted: return Type::restarted;
     case ReplyKind::dropped: break;
   }
   return std::nullopt;
@@ -43,6 +54,7 @@ std::optional<ReplyKind> reply_kind_of(std::uint8_t type) {
     case Type::busy: return ReplyKind::busy;
     case Type::refused: return ReplyKind::refused;
     case Type::verify: return ReplyKind::verify;
+    case Type::restarted: return ReplyKind::restarted;
     default: return std::nullopt;
   }
 }
@@ -104,6 +116,7 @@ class HollerCodec final : public Codec {
     write_prefix(writer, Type::request, stamp.attempt, cookie ? kFlagCookie : 0, 0);
     writer.write(stamp.conversation).write(stamp.number).write(stamp.id);
     writer.write(static_cast<std::uint32_t>(span)).write(encode_time_left(stamp.time_left));
+    writer.write(stamp.life);
     if (cookie) writer.write_bytes(stamp.cookie);
     writer.write_bytes(payload);
     if (!writer.ok()) return std::nullopt;
@@ -120,10 +133,13 @@ class HollerCodec final : public Codec {
     view.number = reader.read<std::uint64_t>();
     view.id = reader.read<std::uint64_t>();
     view.hold = std::chrono::microseconds{reader.read<std::uint32_t>()};
-    view.retry_after = std::chrono::milliseconds{reader.read<std::uint32_t>()};
+    const std::chrono::milliseconds time{reader.read<std::uint32_t>()};
+    (asks_to_wait(Type{prefix.type}) ? view.retry_after : view.age) = time;
+    view.life = reader.read<std::uint32_t>();
     if (*kind == ReplyKind::verify) view.cookie = reader.read_bytes(kCookieBytes);
     if (*kind == ReplyKind::reply) view.payload = reader.rest();
     if (!reader.ok() || reader.remaining() != 0) return {.drop = DropReason::malformed};
+    if (*kind == ReplyKind::restarted && view.life == 0) return {.drop = DropReason::malformed};
     return view;
   }
 
@@ -138,6 +154,7 @@ class HollerCodec final : public Codec {
     view.id = reader.read<std::uint64_t>();
     const auto span = reader.read<std::uint32_t>();
     const auto left = reader.read<std::uint32_t>();
+    view.life = reader.read<std::uint32_t>();
     view.done_below = view.number - span;
     view.time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}};
     if ((prefix.flags & kFlagCookie) != 0) view.cookie = reader.read_bytes(kCookieBytes);
@@ -155,7 +172,9 @@ class HollerCodec final : public Codec {
     write_prefix(writer, *type, stamp.attempt, 0, stamp.reason);
     writer.write(stamp.number).write(stamp.id);
     writer.write(saturated<std::chrono::microseconds>(stamp.hold, kMost));
-    writer.write(saturated<std::chrono::milliseconds>(stamp.retry_after, kMost));
+    writer.write(asks_to_wait(*type) ? saturated<std::chrono::milliseconds>(stamp.retry_after, kMost)
+                                     : encode_age(stamp.age));
+    writer.write(stamp.life);
     if (*type == Type::verify) {
       if (stamp.cookie.size() != kCookieBytes) return std::nullopt;
       writer.write_bytes(stamp.cookie);

@@ -19,14 +19,15 @@ enum class Type : std::uint8_t {
   probe = 6,        // reserved for path MTU discovery
   probe_reply = 7,  // likewise
   verify = 8,
+  restarted = 9,
 };
 
 inline constexpr std::uint8_t kFlagCookie = 0x01;
 /// A receiver that does not know one of these flags must drop the datagram; the others it may ignore.
 inline constexpr std::uint8_t kCriticalFlags = 0xf0;
 
-inline constexpr std::size_t kRequestHeaderBytes = 40;
-inline constexpr std::size_t kReplyHeaderBytes = 32;
+inline constexpr std::size_t kRequestHeaderBytes = 44;
+inline constexpr std::size_t kReplyHeaderBytes = 36;
 inline constexpr std::size_t kCookieBytes = 16;
 inline constexpr std::uint32_t kNoTimeLimit = 0xffffffff;
 

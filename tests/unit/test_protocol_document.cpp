@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <fstream>
@@ -100,23 +101,33 @@ TEST_F(ProtocolDocument, HasTheCopyWithACookieAsTheCodecWritesAndReadsIt) {
                            .id = 0x9988776655443322,
                            .attempt = 3,
                            .time_left = milliseconds{9250},
+                           .life = 0xc0ffee01,
                            .cookie = proof};
   EXPECT_TRUE(same_bytes(request(stamp, ""), example("request-with-cookie")));
   const RequestView view = holler_codec().decode_request(example("request-with-cookie"));
   EXPECT_FALSE(view.drop);
   EXPECT_EQ(view.done_below, 5U);
   EXPECT_EQ(view.attempt, 3);
+  EXPECT_EQ(view.life, 0xc0ffee01U);
   EXPECT_TRUE(same_bytes(view.cookie, proof));
   EXPECT_TRUE(view.payload.empty());
 }
 
 TEST_F(ProtocolDocument, HasTheAnswersAsTheCodecWritesAndReadsThem) {
-  ReplyStamp stamp{
-      .number = 1, .id = 0x1122334455667788, .attempt = 1, .hold = microseconds{150}, .cookie = {}};
+  ReplyStamp stamp{.number = 1,
+                   .id = 0x1122334455667788,
+                   .attempt = 1,
+                   .hold = microseconds{150},
+                   .life = 0xc0ffee01,
+                   .age = std::chrono::minutes{10},
+                   .cookie = {}};
   EXPECT_TRUE(same_bytes(answer(stamp, "Your data was 5 bytes long"), example("reply")));
   const ReplyView reply = holler_codec().decode_reply(example("reply"));
   EXPECT_EQ(reply.kind, ReplyKind::reply);
   EXPECT_EQ(reply.hold, microseconds{150});
+  EXPECT_EQ(reply.age, std::chrono::minutes{10});
+  EXPECT_EQ(reply.retry_after, Duration::zero());
+  EXPECT_EQ(reply.life, 0xc0ffee01U);
   EXPECT_EQ(text_of(reply.payload), "Your data was 5 bytes long");
 
   stamp = {.kind = ReplyKind::working,
@@ -124,6 +135,8 @@ TEST_F(ProtocolDocument, HasTheAnswersAsTheCodecWritesAndReadsThem) {
            .id = 0x1122334455667788,
            .attempt = 2,
            .retry_after = milliseconds{1000},
+           .life = 0xc0ffee01,
+           .age = std::chrono::minutes{10},
            .cookie = {}};
   EXPECT_TRUE(same_bytes(answer(stamp), example("working")));
   EXPECT_EQ(holler_codec().decode_reply(example("working")).retry_after, milliseconds{1000});
@@ -132,15 +145,41 @@ TEST_F(ProtocolDocument, HasTheAnswersAsTheCodecWritesAndReadsThem) {
            .number = 1,
            .id = 0x1122334455667788,
            .attempt = 1,
+           .life = 0xc0ffee01,
+           .age = std::chrono::minutes{10},
            .reason = 42,
            .cookie = {}};
   EXPECT_TRUE(same_bytes(answer(stamp), example("refused")));
   EXPECT_EQ(holler_codec().decode_reply(example("refused")).reason, 42);
 
   const auto proof = cookie();
-  stamp = {.kind = ReplyKind::verify, .number = 1, .id = 0x1122334455667788, .attempt = 1, .cookie = proof};
+  stamp = {.kind = ReplyKind::verify,
+           .number = 1,
+           .id = 0x1122334455667788,
+           .attempt = 1,
+           .life = 0xc0ffee01,
+           .age = std::chrono::minutes{10},
+           .cookie = proof};
   EXPECT_TRUE(same_bytes(answer(stamp), example("verify")));
   EXPECT_TRUE(same_bytes(holler_codec().decode_reply(example("verify")).cookie, proof));
+}
+
+TEST_F(ProtocolDocument, HasTheNoteOfARestartAsTheCodecWritesAndReadsIt) {
+  const ReplyStamp stamp{.kind = ReplyKind::restarted,
+                         .number = 7,
+                         .id = 0x9988776655443322,
+                         .attempt = 2,
+                         .life = 0xc0ffee02,
+                         .age = milliseconds{2000},
+                         .cookie = {}};
+  EXPECT_TRUE(same_bytes(answer(stamp), example("restarted")));
+  const ReplyView view = holler_codec().decode_reply(example("restarted"));
+  EXPECT_EQ(view.kind, ReplyKind::restarted);
+  EXPECT_EQ(view.life, 0xc0ffee02U);
+  EXPECT_EQ(view.age, milliseconds{2000});
+  ByteVector lifeless = copy_of(example("restarted"));
+  std::fill_n(lifeless.begin() + 32, 4, std::byte{});
+  EXPECT_EQ(holler_codec().decode_reply(lifeless).drop, DropReason::malformed);
 }
 
 TEST_F(ProtocolDocument, IsRightAboutWhatIsDroppedAndWhy) {
@@ -154,7 +193,7 @@ TEST_F(ProtocolDocument, IsRightAboutWhatIsDroppedAndWhy) {
   const Codec& codec = holler_codec();
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 0, 0x68)).drop, DropReason::foreign);
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 2, 2)).drop, DropReason::unknown_version);
-  for (const unsigned type : {0U, 2U, 6U, 7U, 9U, 255U}) {
+  for (const unsigned type : {0U, 2U, 6U, 7U, 9U, 10U, 255U}) {
     EXPECT_EQ(codec.decode_request(changed(request_bytes, 3, type)).drop, DropReason::unknown_type) << type;
   }
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 5, 0x10)).drop, DropReason::malformed);
@@ -162,16 +201,16 @@ TEST_F(ProtocolDocument, IsRightAboutWhatIsDroppedAndWhy) {
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 35, 1)).drop,
             DropReason::malformed);  // span = number
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 23, 0)).drop, DropReason::malformed);  // number 0
-  for (std::size_t size = 0; size < 40; ++size) {
+  for (std::size_t size = 0; size < 44; ++size) {
     const auto drop = codec.decode_request(request_bytes.first(size)).drop;
     EXPECT_EQ(drop, size < 2 ? DropReason::foreign : DropReason::malformed) << size;
   }
-  EXPECT_EQ(codec.decode_request(example("request-with-cookie").first(55)).drop, DropReason::malformed);
+  EXPECT_EQ(codec.decode_request(example("request-with-cookie").first(59)).drop, DropReason::malformed);
   EXPECT_EQ(codec.decode_reply(changed(reply_bytes, 3, 6)).drop, DropReason::unknown_type);
   ByteVector longer = copy_of(reply_bytes);
   longer.push_back({});
   EXPECT_EQ(codec.decode_reply(longer).drop, DropReason::malformed);
-  EXPECT_EQ(codec.decode_reply(reply_bytes.first(31)).drop, DropReason::malformed);
+  EXPECT_EQ(codec.decode_reply(reply_bytes.first(35)).drop, DropReason::malformed);
 }
 
 }  // namespace
