@@ -163,6 +163,7 @@ void Oracle::check_healed(const AskLedger& ask, const RequestEvent& event) {
   if (options_.healed == kForever || world_.now() < healed || excused(ask)) return;
   // A server that says that it is overloaded is excused, and one that was told lies of the conversation.
   if (ask.busy || event.outcome == Outcome::busy || tainted_.contains(ask.conversation)) return;
+  if (event.outcome == Outcome::unknown) return;  // a restarted server cannot know: docs/at-most-once.md
   // The wait that it is in when the network heals passes first; those that are before it in the window's
   // queue wait as long at most, and then there are answers.
   const Duration longest = peers_[{ask.key.host, ask.key.life, ask.peer}].longest_wait;

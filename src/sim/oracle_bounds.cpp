@@ -11,7 +11,6 @@ namespace holler::sim {
 namespace {
 
 constexpr std::uint64_t kWindowMost = 1U << 16U;
-constexpr std::uint32_t kGrantsMax = 3;
 constexpr Duration kWaitLeast = std::chrono::milliseconds{1};
 constexpr std::uint64_t kAmplificationMax = 3;
 constexpr std::size_t kOutgoingMax = 1U << 16U;

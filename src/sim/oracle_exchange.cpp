@@ -92,9 +92,13 @@ void Oracle::on_verdict(const Host& client, const Delivered& datagram, const Ver
             describe(*ask) + " believes a datagram that " + datagram.from.to_string() + " has not sent");
   }
   ++peers_[{client.number(), client.restarts(), ask->peer}].heard;
+  // After too many of these notes the next copy leaves in its time.
+  if (*verdict.used == ReplyKind::restarted && ask->granted >= kGrantsMax) return;
   ask->in_flight = false;
   ask->busy = *verdict.used == ReplyKind::busy;
-  if (*verdict.used == ReplyKind::verify) return note_repeat_at_once(*ask);
+  if (*verdict.used == ReplyKind::verify || *verdict.used == ReplyKind::restarted) {
+    return note_repeat_at_once(*ask);
+  }
   if (*verdict.used != ReplyKind::working && *verdict.used != ReplyKind::busy) return;
   PeerLedger& peer = peers_[{client.number(), client.restarts(), ask->peer}];
   peer.longest_wait = std::max(peer.longest_wait, kRestMax + kRestMax / 4);

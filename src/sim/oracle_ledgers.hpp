@@ -92,6 +92,9 @@ struct PeerLedger {
   std::vector<std::uint32_t> in_flight;  // questions; some may have been heard or have ended
 };
 
+/// docs/limits.md: repeats at once that a peer can cause for a question.
+inline constexpr std::uint32_t kGrantsMax = 3;
+
 /// One run of a handler.
 struct RunLedger {
   std::uint32_t server = 0;

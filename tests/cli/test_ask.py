@@ -13,7 +13,8 @@ import unittest
 import holler_test
 from holler_test import HOLLER, Process, Server, environment, free_port, run, run_program, silent_peer, wait_until
 
-KEYS = ["outcome", "peer", "local", "attempts", "rtt_ms", "server_ms", "elapsed_ms", "payload", "payload_base64", "dropped", "alarms"]
+KEYS = ["outcome", "peer", "local", "attempts", "rtt_ms", "server_ms", "maybe_repeated", "maybe_done", "elapsed_ms",
+        "payload", "payload_base64", "dropped", "alarms"]
 
 
 class Answered(unittest.TestCase):
@@ -134,6 +135,7 @@ class Json(unittest.TestCase):
         self.assertEqual((reply["outcome"], reply["peer"]), ("no_answer", endpoint))
         self.assertGreaterEqual(reply["attempts"], 2)
         self.assertGreaterEqual(reply["elapsed_ms"], 200)
+        self.assertIs(reply["maybe_done"], True)
         for key in ("rtt_ms", "server_ms", "payload", "payload_base64"):
             self.assertIsNone(reply[key])
         self.assertIn("no answer", reply["error"])
@@ -143,6 +145,7 @@ class Json(unittest.TestCase):
         self.assertEqual(list(reply), [*KEYS, "error"])
         self.assertIn(reply["outcome"], ("name_unknown", "name_unavailable"))
         self.assertEqual((reply["peer"], reply["local"], reply["attempts"]), (None, None, 0))
+        self.assertIs(reply["maybe_done"], False)
 
     def test_whatever_cannot_be_asked_is_an_object_too(self):
         for outcome, arguments, options in (

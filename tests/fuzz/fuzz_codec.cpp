@@ -36,6 +36,7 @@ void check_request(const Codec& codec, Bytes datagram) {
                            .id = view.id,
                            .attempt = view.attempt,
                            .time_left = view.time_left,
+                           .life = view.life,
                            .cookie = view.cookie};
   ByteVector out(datagram.size());
   const auto size = codec.encode_request(stamp, view.payload, out);
@@ -62,6 +63,8 @@ void check_reply(const Codec& codec, Bytes datagram) {
                          .attempt = view.attempt,
                          .hold = view.hold,
                          .retry_after = view.retry_after,
+                         .life = view.life,
+                         .age = view.age,
                          .reason = view.reason,
                          .cookie = view.cookie};
   ByteVector out(datagram.size());
@@ -98,6 +101,7 @@ void check_request_stamp(Input& input) {
                            .id = input.number<std::uint64_t>(),
                            .attempt = input.byte(),
                            .time_left = input.duration(),
+                           .life = input.number<std::uint32_t>(),
                            .cookie = proves ? Bytes{cookie} : Bytes{}};
   const Bytes payload = input.rest();
   ByteVector out(codec.traits().request_overhead_bytes + payload.size());
@@ -106,7 +110,8 @@ void check_request_stamp(Input& input) {
   if (!size) return;
   const RequestView view = codec.decode_request(Bytes{out}.first(*size));
   require(!view.drop && view.identified && view.conversation == stamp.conversation && view.number == number &&
-              view.done_below == stamp.done_below && view.id == stamp.id && view.attempt == stamp.attempt,
+              view.done_below == stamp.done_below && view.id == stamp.id && view.attempt == stamp.attempt &&
+              view.life == stamp.life,
           "a request reads as it was written");
   require(same_bytes(view.payload, payload) && same_bytes(view.cookie, stamp.cookie),
           "and so does what it carries");
@@ -120,12 +125,14 @@ void check_reply_stamp(Input& input) {
   const Codec& codec = holler_codec();
   std::array<std::byte, 16> cookie{};
   for (std::byte& byte : cookie) byte = std::byte{input.byte()};
-  const ReplyStamp stamp{.kind = static_cast<ReplyKind>(input.below(6)),
+  const ReplyStamp stamp{.kind = static_cast<ReplyKind>(input.below(7)),
                          .number = input.number<std::uint64_t>(),
                          .id = input.number<std::uint64_t>(),
                          .attempt = input.byte(),
                          .hold = input.duration(),
                          .retry_after = input.duration(),
+                         .life = input.number<std::uint32_t>() | 1U,
+                         .age = input.duration(),
                          .reason = input.number<std::uint16_t>(),
                          .cookie = cookie};
   std::array<std::byte, 64> out{};
@@ -136,9 +143,16 @@ void check_reply_stamp(Input& input) {
   require(view.kind == stamp.kind && view.number == stamp.number && view.id == stamp.id &&
               view.attempt == stamp.attempt && view.reason == stamp.reason && view.payload.empty(),
           "an answer reads as it was written");
+  const bool waits = stamp.kind == ReplyKind::working || stamp.kind == ReplyKind::busy;
   require(view.hold == travelled<std::chrono::microseconds>(stamp.hold, 0xffffffff) &&
-              view.retry_after == travelled<std::chrono::milliseconds>(stamp.retry_after, 0xffffffff),
+              view.retry_after == (waits ? travelled<std::chrono::milliseconds>(stamp.retry_after, 0xffffffff)
+                                         : Duration::zero()),
           "time is rounded up");
+  require(view.age <= std::max(waits ? Duration::zero() : stamp.age, Duration::zero()) &&
+              (waits || stamp.age - view.age < std::chrono::milliseconds{1} ||
+               view.age == std::chrono::milliseconds{0xffffffff}),
+          "an age is rounded down");
+  require(view.life == stamp.life, "a life stays");
   require(same_bytes(view.cookie, stamp.kind == ReplyKind::verify ? Bytes{cookie} : Bytes{}),
           "a cookie stays");
 }

@@ -151,6 +151,8 @@ class Driver {
                            .attempt = input_->byte(),
                            .hold = input_->duration(),
                            .retry_after = input_->duration(),
+                           .life = input_->below(4),
+                           .age = input_->duration(),
                            .reason = input_->byte(),
                            .cookie = cookie};
     return reply_to(*codec_, sent.bytes, stamp, input_->bytes(input_->below(24)));

@@ -100,6 +100,7 @@ WatchedRequester::Expected WatchedRequester::expect(const Arrival& arrival) {
   Asked* asked = answers(arrival, view);
   if (asked != nullptr && view.kind == ReplyKind::reply && codec_->mismatch(asked->payload, view)) return {};
   if (asked != nullptr && view.kind == ReplyKind::verify && asked->granted >= kGrantedMax) return {};
+  if (asked != nullptr && view.kind == ReplyKind::restarted && asked->life == view.life) return {};
   return {.asked = asked, .view = view};
 }
 
@@ -130,7 +131,16 @@ void WatchedRequester::check_used(Timestamp now, const Arrival& arrival, const E
   Asked& asked = *expected.asked;
   const ReplyView& view = expected.view;
   require(verdict.used == view.kind && verdict.request == asked.handle, "an answer is used for its request");
+  if (asked.life == 0 && view.kind != ReplyKind::restarted) asked.life = view.life;
   switch (view.kind) {
+    case ReplyKind::restarted:
+      require(!asked.end || (*asked.end == Outcome::unknown && !asked.options.repeatable),
+              "another life leaves the outcome unknown, unless that does no harm");
+      asked.life = view.life;
+      if (asked.end || asked.granted >= kGrantedMax) break;
+      ++asked.granted;
+      asked.quiet_until = now;
+      break;
     case ReplyKind::reply:
       require(asked.end == Outcome::answered && events_seen_ == 1, "a reply ends its request, and no other");
       require(last_event_->from == arrival.from && last_event_->payload.data() == view.payload.data() &&
@@ -251,6 +261,8 @@ void WatchedRequester::check_stamp(Asked& asked, Bytes datagram) {
   require(!view.drop && same_bytes(view.payload, asked.payload), "a request carries its payload");
   require(asked.sent == 1 || (asked.number == view.number && asked.id == view.id), "all copies have one ID");
   require(view.attempt == std::min(asked.sent, 255U), "a copy says which it is");
+  require(asked.sent == 1 || asked.life == 0 || asked.life == view.life, "all copies name one life");
+  asked.life = view.life;
   asked.number = view.number;
   asked.id = view.id;
   const auto [known, added] = conversations_.emplace(view.conversation, asked.peer);

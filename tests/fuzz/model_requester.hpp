@@ -26,6 +26,7 @@ class WatchedRequester {
     ByteVector datagram;         // as sent last
     std::uint64_t number = 0;    // as sent, where the protocol has one
     std::uint64_t id = 0;        // likewise
+    std::uint32_t life = 0;      // of the server, that it is for
     Timestamp quiet_until;       // no transmission before then
     std::optional<Outcome> end;  // how it ended
     ByteVector answer;
