@@ -112,8 +112,8 @@ TEST_F(Faults, AServerWhoseProcessHasEndedRefusesAndOneWhoseMachineIsOffIsSilent
     run();
     EXPECT_EQ(last().event.outcome, machine ? Outcome::no_answer : Outcome::refused);
     world().restart(*server_);
-    run(world().elapsed() + 1s);  // a server must be seen to be older than the question
-    client_->ask(server_->at(), "y", patient(10s));
+    // A server must be seen to be older than the question.
+    client_->ask_at(world().elapsed() + 1s, server_->at(), "y", patient(10s));
     run();
     EXPECT_TRUE(last().answered());
   }
