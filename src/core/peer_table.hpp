@@ -40,8 +40,9 @@ struct Peer {
   std::uint32_t in_flight = 0;    // of them, with a datagram under way
   std::array<std::byte, 32> cookie{};
   std::uint8_t cookie_bytes = 0;
-  bool queued = false;  // stands in the queue of peers to send to
-  bool idle = false;    // stands in the list of peers that may be forgotten
+  bool fresh_next = false;  // where both lists wait: whose turn it is
+  bool queued = false;      // stands in the queue of peers to send to
+  bool idle = false;        // stands in the list of peers that may be forgotten
   std::uint32_t idle_before = kNone;
   std::uint32_t idle_after = kNone;
 

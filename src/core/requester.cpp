@@ -118,12 +118,16 @@ std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableB
       sending_.pop_front();
       continue;
     }
-    const std::uint32_t slot = peer.repeats.head != kNone ? peer.repeats.head : peer.fresh.head;
+    // By turns: a few that are never answered must not keep a small window from all others, and many that
+    // are new must not keep it from those that have waited.
+    const bool fresh = peer.repeats.head == kNone || (peer.fresh_next && peer.fresh.head != kNone);
+    const std::uint32_t slot = fresh ? peer.fresh.head : peer.repeats.head;
     if (slots_[slot].deadline <= now) {  // the timer is late; do not send what nobody waits for
       end(now, slot, silent_outcome(slots_[slot]));
       continue;
     }
     unlink(slot);
+    peer.fresh_next = !fresh;
     sending_.pop_front();  // the next peer's turn
     sending_.push_back(index);
     return transmit(now, slot, buffer);
