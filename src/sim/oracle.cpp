@@ -161,13 +161,21 @@ bool Oracle::excused(const AskLedger& ask) const {
 void Oracle::check_healed(const AskLedger& ask, const RequestEvent& event) {
   const Timestamp healed = world_.time(options_.healed);
   if (options_.healed == kForever || world_.now() < healed || excused(ask)) return;
+  // ICMP may have been on its way for as long as any other datagram.
+  if (event.outcome != Outcome::no_answer && world_.now() < later(healed, std::chrono::minutes{2})) return;
+  if (ask.options.attempts_max != 0) return;  // whoever counts copies may run out of them
   // A server that says that it is overloaded is excused, and one that was told lies of the conversation.
   if (ask.busy || event.outcome == Outcome::busy || tainted_.contains(ask.conversation)) return;
   if (event.outcome == Outcome::unknown) return;  // a restarted server cannot know: docs/at-most-once.md
   // The wait that it is in when the network heals passes first; those that are before it in the window's
   // queue wait as long at most, and then there are answers.
   const Duration longest = peers_[{ask.key.host, ask.key.life, ask.peer}].longest_wait;
-  const Duration slack = 2 * (longest + longest / 4) + 10 * options_.round_trip_max;
+  // What a handler never answers holds a place in the window until it is asked again, and looks like loss.
+  std::int64_t waits = 2;
+  for (const AskLedger& other : asks_) {
+    if (other.client == ask.client && other.peer == ask.peer && excused(other)) ++waits;
+  }
+  const Duration slack = waits * (longest + longest / 4) + 10 * options_.round_trip_max;
   const Timestamp start = std::max(healed, later(ask.started, ask.client->asleep()));
   if (later(start, slack) >= later(ask.deadline, ask.client->asleep())) return;
   violate(Invariant::answered_if_healed,

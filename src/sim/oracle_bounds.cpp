@@ -83,7 +83,10 @@ void Oracle::check_gap(AskLedger& ask, Timestamp now) {
       return;
     case AskLedger::Next::by_timer: break;
   }
-  Duration least = std::max(ask.options.backoff_max, kWaitLeast) / 2;
+  // A wait that its jitter would carry beyond the cap is shortened instead, to half of it at the least.
+  const std::int64_t whole = std::max(ask.options.jitter.whole, 1U);
+  Duration least =
+      std::max(ask.options.backoff_max, kWaitLeast) / (2 * (whole + ask.options.jitter.part)) * whole;
   if (ask.doublings < 62) least = std::min(least, scaled(ask.first_wait, std::int64_t{1} << ask.doublings));
   ++ask.doublings;
   if (now - ask.sent < least - kRounding) {
@@ -95,6 +98,9 @@ void Oracle::check_gap(AskLedger& ask, Timestamp now) {
 /// question was sent again because nothing came; 2 where nothing at all came since the time before.
 void Oracle::check_window(AskLedger& ask, Timestamp now, bool loss) {
   PeerLedger& peer = peers_[{ask.key.host, ask.key.life, ask.peer}];
+  if (peer.conversation != ask.conversation) {
+    peer = {.conversation = ask.conversation, .longest_wait = peer.longest_wait};
+  }
   if (loss && ask.sent > peer.reduced) {
     const std::uint64_t since = peer.heard - ask.heard_at_send;
     const std::uint64_t window = peer.window + peer.heard - peer.heard_at_reduction - since;

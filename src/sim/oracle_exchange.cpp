@@ -127,23 +127,25 @@ void Oracle::check_accepted(const AskLedger& ask, const RequestEvent& event) {
 
 bool Oracle::same_question(const AskLedger& ask, const RunLedger& run) const noexcept {
   if (run.asked != ask.peer || run.identified != ask.codec->traits().numbered) return false;
-  if (!run.identified) return run.payload == ask.payload;
-  if (run.conversation != ask.conversation || run.number != ask.number || run.id != ask.id) return false;
-  return run.payload == ask.payload || options_.tampering;
+  if (!run.identified) return run.payload == ask.payload || options_.tampering;
+  if (run.number != ask.number || run.id != ask.id) return false;
+  return (run.conversation == ask.conversation && run.payload == ask.payload) || options_.tampering;
 }
 
 bool Oracle::is_own_reply(const AskLedger& ask, const RequestEvent& event) const {
   const bool numbered = ask.codec->traits().numbered;
-  const auto [first, last] = runs_of_.equal_range(numbered ? ask.conversation ^ ask.number : ask.payload);
   const std::uint64_t reply = Fingerprint::of(event.payload);
-  return std::any_of(first, last, [&](const auto& item) {
-    const RunLedger& run = runs_[item.second];
+  const auto fits = [&](const RunLedger& run) {
     if (!run.decided || !same_question(ask, run)) return false;
     if (event.outcome == Outcome::declined) {
       return run.kind == Answer::Kind::refuse && run.reason == event.reason;
     }
     return run.kind == Answer::Kind::reply && run.reply == reply;
-  });
+  };
+  const auto [first, last] = runs_of_.equal_range(numbered ? ask.conversation ^ ask.number : ask.payload);
+  if (std::any_of(first, last, [&](const auto& item) { return fits(runs_[item.second]); })) return true;
+  // No reply carries the conversation: a request that was altered there runs as another asker's.
+  return options_.tampering && std::any_of(runs_.begin(), runs_.end(), fits);
 }
 
 }  // namespace holler::sim

@@ -83,8 +83,9 @@ struct AskLedger {
 
 /// What the congestion window of a client toward a peer can be at most.
 struct PeerLedger {
-  std::uint64_t heard = 0;    // answers of any kind
-  std::uint64_t window = 10;  // RFC 6928 §2, and docs/limits.md
+  std::uint64_t conversation = 0;  // another one: the client had forgotten the peer
+  std::uint64_t heard = 0;         // answers of any kind
+  std::uint64_t window = 10;       // RFC 6928 §2, and docs/limits.md
   std::uint64_t heard_at_reduction = 0;
   std::uint64_t heard_before_loss = 0;  // when what was lost then had been sent
   Timestamp reduced = Timestamp::min();

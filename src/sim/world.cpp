@@ -134,28 +134,6 @@ void World::meddle(Passage& passage, const Sighting& sighting) const {
   }
 }
 
-/// In fragments, where the sender knows that it must: the datagram arrives when the last of them does, and
-/// not at all if one is lost. A copy of one of them changes nothing (RFC 791 §3.2).
-Passage World::travel(const Endpoint& from, const Endpoint& to, std::size_t payload_bytes) {
-  Link& link = link_between(from.address, to.address);
-  const std::uint32_t mtu = path_mtus_.find(now_, from.address, to.address);
-  const std::size_t whole = packet_bytes(to.address, payload_bytes);
-  if (mtu == 0 || whole <= mtu) return link.carry(now_, whole, network_random_);
-  Passage passage;
-  passage.arrive({.when = now_});
-  Passage::Arrival& last = passage.at[0];
-  for (const std::size_t bytes : PathMtus::fragments(to.address, payload_bytes, mtu)) {
-    const Passage fragment = link.carry(now_, bytes, network_random_);
-    if (passage.loss == Loss::none) passage.loss = fragment.loss;
-    if (passage.path_mtu_bytes == 0) passage.path_mtu_bytes = fragment.path_mtu_bytes;
-    passage.held_back = passage.held_back || fragment.held_back;
-    last.when = std::max(last.when, fragment.at[0].when);
-    last.damage = std::max(last.damage, fragment.at[0].damage);
-  }
-  if (passage.loss != Loss::none) passage.count = 0;
-  return passage;
-}
-
 void World::carry(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram) {
   story_.record(now_, Happening::sent, from, to, datagram);
   sight({.stage = Sighting::Stage::sent,
@@ -163,7 +141,8 @@ void World::carry(Port sender, const Endpoint& from, const Endpoint& to, Bytes d
          .to = to,
          .bytes = datagram,
          .injected = sender == kNoPort});
-  Passage passage = travel(from, to, datagram.size());
+  Passage passage = link_between(from.address, to.address)
+                        .carry(now_, packet_bytes(to.address, datagram.size()), network_random_);
   if (meddler_)
     meddle(passage,
            {.stage = Sighting::Stage::sent, .when = now_, .from = from, .to = to, .bytes = datagram});
@@ -294,9 +273,6 @@ void World::deliver(Port port, std::uint32_t number) {
 void World::bring_back(std::uint32_t number) {
   const Packet& packet = packets_[number];
   PortEntry& entry = ports_[packet.sender];
-  if (packet.path_mtu_bytes != 0 && options_.fragments) {
-    path_mtus_.learn(now_, packet.from.address, packet.to.address, packet.path_mtu_bytes);
-  }
   if (entry.open && entry.host->running()) {
     const Bytes quote{packet.bytes.data(), std::min(packet.bytes.size(), kQuoteBytesMax)};
     entry.host->handle_unreachable(

@@ -21,7 +21,6 @@
 #include "sim/event_queue.hpp"
 #include "sim/host.hpp"
 #include "sim/link.hpp"
-#include "sim/path_mtus.hpp"
 #include "sim/witness.hpp"
 
 /// A network of hosts under a clock that only moves when something happens. One seed gives one run, on every
@@ -43,16 +42,13 @@ namespace holler::sim {
 
 struct WorldOptions {
   std::uint64_t seed = 1;
-  /// Of every way that has none of its own: these share one queue, and their bursts of loss.
-  LinkSettings link{};
+  LinkSettings link{};  ///< of every way that has none of its own
   /// Not 0, so that nothing mistakes "no time yet" for a time.
   Timestamp start{std::chrono::hours{24}};
   std::uint64_t events_max = 50'000'000;       ///< in one call of `run`
   std::size_t story_lines_max = 2000;          ///< 0 for no story
   std::size_t receive_buffer_datagrams = 256;  ///< that wait for a host that is stopped
   bool icmp = true;  ///< senders hear of a port where nobody listens, and of what was too big for a link
-  /// Hosts cut what exceeds an MTU of which ICMP has told them; without, all they send is "don't fragment".
-  bool fragments = true;
 };
 
 /// A datagram on its way, as a tap or a meddler sees it.
@@ -187,7 +183,6 @@ class World {
 
   void enlist(std::unique_ptr<Host> host);
   void carry(Port sender, const Endpoint& from, const Endpoint& to, Bytes datagram);
-  Passage travel(const Endpoint& from, const Endpoint& to, std::size_t payload_bytes);
   void meddle(Passage& passage, const Sighting& sighting) const;
   Link& link_between(const Address& from, const Address& to);
   Link& default_for(const Address& sender);
@@ -213,7 +208,6 @@ class World {
   Link default_link_;
   std::unordered_map<Endpoint, std::unordered_map<Endpoint, Link>> links_;
   std::vector<std::pair<Address, Link>> lines_;  // of few hosts
-  PathMtus path_mtus_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::deque<PortEntry> ports_;
   Directory directory_;

@@ -65,69 +65,8 @@ TEST_F(Links, HaveARateThatCountsHeaders) {
   EXPECT_EQ(hosts.right.heard()[1].when, world().time(7ms));
 }
 
-TEST_F(Links, AreLearnedByIcmpSoThatTheNextCopyLeavesInFragments) {
-  make_world({.link = {.delay = 1ms, .mtu_bytes = 600}});
-  auto& server = world().add<ServerHost>(endpoint(9));
-  auto& client = world().add<ClientHost>(endpoint(1));
-  client.ask(server.at(), std::string(1000, 'x'));
-  run();
-  // The question is too big once, and so is the answer; then both are known to be.
-  EXPECT_TRUE(only(client).answered()) << world().story().text();
-  EXPECT_TRUE(story_says("lost too big"));
-  EXPECT_LE(only(client).sent.size(), 3U);
-  client.ask(server.at(), std::string(1000, 'y'));
-  run();
-  EXPECT_TRUE(client.asked().back().answered());
-  EXPECT_EQ(client.asked().back().sent.size(), 1U) << world().story().text();
-}
-
-TEST_F(Links, LoseADatagramThatLosesOneOfItsFragments) {
-  make_world({.link = {.delay = 1ms, .mtu_bytes = 600}});
-  const Ends hosts = ends();
-  hosts.left.send(hosts.right.at(), std::string(100, 'x'));
-  hosts.left.send(hosts.right.at(), std::string(2000, 'x'));
-  run();
-  ASSERT_EQ(hosts.right.heard().size(), 1U);
-  world().link().loss = percent(20);
-  for (int i = 0; i < 1000; ++i) hosts.left.send(hosts.right.at(), std::string(2000, 'x'));
-  run();
-  // 2008 bytes in pieces of 576 are four: 0.8^4 of the datagrams arrive.
-  EXPECT_NEAR(static_cast<double>(hosts.right.heard().size()), 1 + 1000 * 0.4096, 63);
-}
-
-TEST(PathMtusOf, HostsCutInMultiplesOfEightAndLoseNoByte) {
-  for (const Address& to : {Address::loopback_v4(), Address::loopback_v6()}) {
-    const std::size_t headers = to.is_v6() ? 48 : 20;
-    for (const std::size_t payload : {0U, 1U, 552U, 553U, 1000U, 65507U}) {
-      const auto sizes = PathMtus::fragments(to, payload, 600);
-      if (sizes.size() == 1) {
-        EXPECT_EQ(sizes[0], packet_bytes(to, payload));
-        continue;
-      }
-      std::size_t carried = 0;
-      for (std::size_t i = 0; i < sizes.size(); ++i) {
-        EXPECT_LE(sizes[i], 600U);
-        EXPECT_TRUE(i + 1 == sizes.size() || (sizes[i] - headers) % 8 == 0);
-        carried += sizes[i] - headers;
-      }
-      EXPECT_EQ(carried, payload + 8);
-    }
-  }
-}
-
-TEST(PathMtusOf, HostsAreForgottenAfterTenMinutes) {
-  const Address from = Address::v4(10, 0, 0, 1);
-  const Address to = Address::v4(10, 0, 0, 2);
-  PathMtus mtus;
-  mtus.learn(Timestamp{1h}, from, to, 600);
-  EXPECT_EQ(mtus.find(Timestamp{1h}, from, to), 600U);
-  EXPECT_EQ(mtus.find(Timestamp{1h + 10min - 1ns}, from, to), 600U);
-  EXPECT_EQ(mtus.find(Timestamp{1h + 10min}, from, to), 0U);
-  EXPECT_EQ(mtus.find(Timestamp{1h}, to, from), 0U);
-}
-
 TEST_F(Links, TellTheAskerByIcmpWhatIsTooBigAndWhatFits) {
-  make_world({.link = {.delay = 1ms, .mtu_bytes = 600}, .fragments = false});
+  make_world({.link = {.delay = 1ms, .mtu_bytes = 600}});
   auto& server = world().add<ServerHost>(endpoint(9));
   auto& client = world().add<ClientHost>(endpoint(1));
   client.ask(server.at(), std::string(1000, 'x'));
