@@ -125,6 +125,7 @@ class Requester::Engine {
   std::optional<Duration> learn(Timestamp now, RequestSlot& request, const ReplyView& view);
   void rest(Timestamp now, std::uint32_t slot, const ReplyView& view);
   bool grant_repeat(std::uint32_t slot);
+  void keep_cookie(std::uint32_t peer, Bytes cookie);
   void meet_other_life(Timestamp now, std::uint32_t slot, const ReplyView& view);
   std::uint32_t slot_of_quote(const Unreachability& news) const;
 

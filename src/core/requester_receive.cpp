@@ -48,8 +48,10 @@ Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival
   if (found.view.kind == ReplyKind::restarted && found.view.life == slots_[found.slot].life) {
     return drop(DropReason::late, found.slot);  // about a copy from before this life was known
   }
-  if (found.view.kind == ReplyKind::verify && !grant_repeat(found.slot)) {
-    return drop(DropReason::over_limit, found.slot);
+  if (found.view.kind == ReplyKind::verify) {
+    // Also where it is not asked again at once: with an old cookie it would never be answered.
+    keep_cookie(slots_[found.slot].peer, found.view.cookie);
+    if (!grant_repeat(found.slot)) return drop(DropReason::over_limit, found.slot);
   }
   use(now, found, arrival.from);
   return {.used = found.view.kind, .request = request};
@@ -175,12 +177,7 @@ void Requester::Engine::use(Timestamp now, const Match& found, const Endpoint& f
       event.maybe_repeated = maybe_repeated;
       break;
     }
-    case ReplyKind::verify: {
-      Peer& peer = peers_[request.peer];
-      peer.cookie_bytes = static_cast<std::uint8_t>(std::min(view.cookie.size(), peer.cookie.size()));
-      std::copy_n(view.cookie.begin(), peer.cookie_bytes, peer.cookie.begin());
-      break;  // grant_repeat has queued it
-    }
+    case ReplyKind::verify: break;  // handle_datagram has kept the cookie and queued the request
     case ReplyKind::restarted:
       ++stats_.restarted;
       meet_other_life(now, slot, view);
@@ -237,6 +234,12 @@ void Requester::Engine::rest(Timestamp now, std::uint32_t slot, const ReplyView&
   const Duration spread = scaled(least / request.jitter.whole, request.jitter.part);
   const Duration wait = random_->between(least, least + std::min(spread, kRestMax));
   timers_.set(slot, std::min(later(now, wait), request.deadline));
+}
+
+void Requester::Engine::keep_cookie(std::uint32_t peer_index, Bytes cookie) {
+  Peer& peer = peers_[peer_index];
+  peer.cookie_bytes = static_cast<std::uint8_t>(std::min(cookie.size(), peer.cookie.size()));
+  std::copy_n(cookie.begin(), peer.cookie_bytes, peer.cookie.begin());
 }
 
 /// Asks again at once, if the peer has not made us do that too often.
