@@ -128,6 +128,10 @@ void Oracle::on_end(const Host& client, const RequestEvent& event) {
   if (event.outcome == Outcome::cancelled && !ask->cancelled) {
     violate(Invariant::ends_once, describe(*ask) + " is cancelled, and nobody has cancelled it");
   }
+  if (event.outcome == Outcome::unknown && !has_restarted(ask->peer) && !options_.tampering) {
+    violate(Invariant::runs_once,
+            describe(*ask) + " ends as unknown, and the server has never been restarted");
+  }
   const bool by_datagram = event.outcome == Outcome::answered || event.outcome == Outcome::declined;
   if (by_datagram) check_accepted(*ask, event);
   if (event.outcome == Outcome::answered) {
@@ -136,9 +140,14 @@ void Oracle::on_end(const Host& client, const RequestEvent& event) {
     if (options_.goodput && since >= options_.goodput->from && since < options_.goodput->until) {
       ++answered_in_time_;
     }
-  } else if (!by_datagram && !ask->cancelled) {
+  } else if (!by_datagram && !ask->cancelled && event.outcome != Outcome::unknown) {
     check_healed(*ask, event);
   }
+}
+
+bool Oracle::has_restarted(const Endpoint& server) const {
+  const auto number = server_at_.find(server);
+  return number == server_at_.end() || servers_.at(number->second).host->restarts() != 0;
 }
 
 /// A handler that has not answered, or has answered nothing, as it wanted, leaves nobody to blame.

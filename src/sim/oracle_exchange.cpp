@@ -33,6 +33,7 @@ void Oracle::on_run(const Host& server, const IncomingRequest& request, Bytes da
                 .conversation = view.conversation,
                 .number = view.number,
                 .id = view.id,
+                .names_life = view.life != 0 && !arriving_.altered && !arriving_.injected,
                 .asker = request.from,
                 .asked = request.to,
                 .payload = Fingerprint::of(request.payload),
@@ -43,11 +44,15 @@ void Oracle::on_run(const Host& server, const IncomingRequest& request, Bytes da
     const auto [first, last] = runs_of_.equal_range(bucket);
     for (auto other = first; other != last; ++other) {
       const RunLedger& before = runs_[other->second];
-      if (before.server == run.server && before.life == run.life && before.number == run.number &&
-          before.conversation == run.conversation && !before.postponed && now < before.remembered_until) {
+      if (before.server != run.server || before.number != run.number || before.id != run.id ||
+          before.conversation != run.conversation || before.postponed) {
+        continue;
+      }
+      if (before.life == run.life ? now < before.remembered_until : run.names_life && clock_is_true(run)) {
         violate(Invariant::runs_once,
-                holler::format("server {} runs request #{} of conversation {} a second time", run.server,
-                               run.number, run.conversation));
+                holler::format("server {} runs request #{} of conversation {} a second time{}", run.server,
+                               run.number, run.conversation,
+                               before.life == run.life ? "" : ", which names the life of the server"));
       }
     }
   }
@@ -55,6 +60,13 @@ void Oracle::on_run(const Host& server, const IncomingRequest& request, Bytes da
   runs_.push_back(run);
   runs_of_.emplace(bucket, index);
   jobs_[key_of(server, request.job)] = index;
+}
+
+/// Whether its asker's clock has never stood still: how old a server's life is, it tells with that.
+bool Oracle::clock_is_true(const RunLedger& run) const {
+  return std::none_of(asks_.begin(), asks_.end(), [&run](const AskLedger& ask) {
+    return ask.conversation == run.conversation && ask.client->asleep() != Duration::zero();
+  });
 }
 
 void Oracle::on_answer(const Host& server, JobHandle job, const Answer& answer) {

@@ -104,6 +104,7 @@ struct RunLedger {
   std::uint64_t conversation = 0;
   std::uint64_t number = 0;
   std::uint64_t id = 0;
+  bool names_life = false;  // its asker knew the server
   Endpoint asker;
   Endpoint asked;
   std::uint64_t payload = 0;   // of the question: its fingerprint
