@@ -94,7 +94,7 @@ struct ImpairerStats {
 
 class Impairer {
  public:
-  /// @error invalid_argument: the target is this relay, or port 0; address_in_use, unreachable, …
+  /// @error invalid_argument: the target is this relay, a group, or port 0; address_in_use, unreachable, …
   [[nodiscard]] static Result<Impairer> open(ImpairerOptions options);
   Impairer(Impairer&&) noexcept;
   Impairer& operator=(Impairer&&) noexcept;

@@ -64,7 +64,8 @@ struct Way {
 /// The target must not be the relay, which would ask itself until it has no socket left. A host reaches its
 /// own addresses from those very addresses.
 Result<void> check_target(const Endpoint& target, const Endpoint& local) {
-  if (target.address.is_wildcard() || target.port == 0) {
+  // What is sent to a group is answered from other addresses, which a connected socket does not hear.
+  if (target.address.is_wildcard() || target.address.is_multicast() || target.port == 0) {
     return failure({.code = ErrorCode::invalid_argument,
                     .attempted = "relay to",
                     .endpoint = target,
@@ -99,8 +100,8 @@ struct Impairer::State {
 
   Result<void> run(const std::stop_token& stop);
   [[nodiscard]] Timestamp next_timeout() const;
-  Result<void> receive_up(Timestamp now);
-  void receive_down(Timestamp now, std::uint32_t number);
+  Result<void> receive_up();
+  void receive_down(std::uint32_t number);
   std::uint32_t client_for(Timestamp now, const ReceivedDatagram& datagram);
   bool make_room(Timestamp now);
   void carry(Way& way, Timestamp now, std::uint32_t number, Bytes bytes);
@@ -147,9 +148,9 @@ Result<void> Impairer::State::run(const std::stop_token& stop) {
       if (token == kWakeToken) {
         wake.drain();
       } else if (token == kListenToken) {
-        if (auto received = receive_up(now); !received) return received;
+        if (auto received = receive_up(); !received) return received;
       } else {
-        receive_down(now, static_cast<std::uint32_t>(token - kFirstClientToken));
+        receive_down(static_cast<std::uint32_t>(token - kFirstClientToken));
       }
     }
     close_idle(now);
@@ -167,9 +168,11 @@ Timestamp Impairer::State::next_timeout() const {
   return std::min({queue.next(), idle, counted});
 }
 
-Result<void> Impairer::State::receive_up(Timestamp now) {
+Result<void> Impairer::State::receive_up() {
   const auto count = socket.receive(batch);
   if (!count) return failure(count.error());
+  // Not before: a delay from before it came would be too short.
+  const Timestamp now = monotonic_now();
   for (const ReceivedDatagram& datagram : batch.datagrams()) {
     ++up.stats.received;
     up.stats.received_bytes += datagram.bytes.size();
@@ -181,11 +184,12 @@ Result<void> Impairer::State::receive_up(Timestamp now) {
   return {};
 }
 
-void Impairer::State::receive_down(Timestamp now, std::uint32_t number) {
+void Impairer::State::receive_down(std::uint32_t number) {
   if (!clients.has(number)) return;  // closed in this round
   UdpSocket& from_target = clients.at(number).socket;
   const auto count = from_target.receive(batch);
   if (!count) return poller.remove(from_target.native_handle());
+  const Timestamp now = monotonic_now();
   if (*count != 0) clients.touch(number, now);
   if (*count == 0 || from_target.errors_waiting()) up.count_icmp(from_target.receive_errors());
   for (const ReceivedDatagram& datagram : batch.datagrams()) {
