@@ -90,7 +90,8 @@ struct Passage {
   std::size_t count = 0;
   std::array<Arrival, kArrivalsMax> at{};
 
-  [[nodiscard]] std::span<const Arrival> arrivals() const noexcept { return {at.data(), count}; }
+  [[nodiscard]] std::span<const Arrival> arrivals() const& noexcept { return {at.data(), count}; }
+  std::span<const Arrival> arrivals() const&& = delete;  // they live as long as the passage
   /// A further arrival; one beyond `kArrivalsMax` is forgotten.
   void arrive(Arrival arrival) noexcept {
     if (count < kArrivalsMax) at[count++] = arrival;

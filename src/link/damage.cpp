@@ -9,7 +9,8 @@ constexpr std::size_t kRunBytesMax = 16;
 
 /// What is most likely on a real way: one bit.
 void flip_bit(MutableBytes bytes, RandomSource& random) {
-  bytes[random.below(bytes.size())] ^= std::byte{1} << random.below(8);
+  const std::size_t place = random.below(bytes.size());
+  bytes[place] ^= std::byte{1} << random.below(8);
 }
 
 void overwrite_run(MutableBytes bytes, RandomSource& random) {

@@ -11,9 +11,11 @@ constexpr std::uint64_t kNanosPerSecond = 1'000'000'000;
 
 bool happens(Ratio ratio, RandomSource& random) { return ratio.part != 0 && random.chance(ratio); }
 
-Duration travel(const LinkSettings& settings, RandomSource& random) {
-  if (settings.jitter <= Duration::zero()) return settings.delay;
-  return settings.delay + random.between(Duration::zero(), settings.jitter);
+/// When what is sent at `gone` is there.
+Timestamp there_at(Timestamp gone, const LinkSettings& settings, RandomSource& random) {
+  const Timestamp least = later(gone, settings.delay);
+  if (settings.jitter <= Duration::zero()) return least;
+  return later(least, random.between(Duration::zero(), settings.jitter));
 }
 
 }  // namespace
@@ -34,14 +36,14 @@ Passage Link::carry(Timestamp now, std::size_t packet_bytes, RandomSource& rando
   Passage passage;
   passage.loss = lose(random);
   if (passage.loss != Loss::none) return passage;
-  Duration first = travel(settings, random);
+  Timestamp first = there_at(gone, settings, random);
   if (happens(settings.reordering, random)) {
     passage.held_back = true;
-    first += settings.reordering_delay;
+    first = later(first, settings.reordering_delay);
   }
-  arrive(passage, later(gone, first), random);
+  arrive(passage, first, random);
   if (happens(settings.duplication, random)) {
-    arrive(passage, later(gone, travel(settings, random) + settings.duplication_delay), random);
+    arrive(passage, later(there_at(gone, settings, random), settings.duplication_delay), random);
   }
   return passage;
 }

@@ -127,7 +127,7 @@ struct Impairer::State {
   std::uint64_t clients_most = 0;
   std::uint64_t clients_total = 0;
   std::uint64_t drops_of_closed = 0;
-  Timestamp drops_read = Timestamp::min();
+  Timestamp drops_read;
   bool drops_stale = true;
 
   mutable std::mutex mutex;

@@ -4,12 +4,11 @@ import json
 import os
 import pathlib
 import pty
-import re
+import resource
 import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import unittest
 
 import holler_test
@@ -128,6 +127,26 @@ class Clients(unittest.TestCase):
                 sock.sendto(b"x", relay.address)
             counts = relay.wait_for_received("up", 5)
             self.assertEqual((counts["clients"], counts["up"]["no_client"]), (2, 3))
+            for sock in clients:
+                sock.close()
+
+    def test_where_descriptors_run_out_newcomers_are_dropped_and_counted(self):
+        if b"__ubsan_handle_dynamic_type" in pathlib.Path(holler_test.HOLLER).read_bytes():
+            self.skipTest("UBSan needs a descriptor for each look at a vptr, and calls every object broken without one")
+
+        def few():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+
+        with impair.Target(echo) as target, impair.Relay(target.endpoint, preexec_fn=few) as relay:
+            clients = [impair.client() for _ in range(30)]
+            for sock in clients:
+                sock.sendto(b"x", relay.address)
+            counts = relay.wait_for_received("up", 30)
+            self.assertGreater(counts["up"]["no_client"], 0)
+            self.assertEqual(counts["clients"] + counts["up"]["no_client"], 30)
+            for sock in clients[:counts["clients"]]:
+                self.assertEqual(sock.recv(100), b"re: x")
+            relay.finish()
             for sock in clients:
                 sock.close()
 

@@ -14,9 +14,9 @@ LOSSES = ("lost", "no_client", "no_room", "send_failed")
 class Relay(holler_test.Process):
     """`holler impair --json` on a port of the kernel's choice; `address` is set once it listens."""
 
-    def __init__(self, target, *arguments, listen="127.0.0.1:0"):
+    def __init__(self, target, *arguments, listen="127.0.0.1:0", **options):
         super().__init__([holler_test.HOLLER, "impair", listen, target, "--json", "--interval", "5ms",
-                          *map(str, arguments)])
+                          *map(str, arguments)], **options)
         try:
             self.listening = json.loads(self.out.wait_for("listening").string)
         except AssertionError as failure:

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <string>
 #include <vector>
 
+#include "holler/format.hpp"
 #include "holler/link.hpp"
 
 /// When datagrams arrive, how often, and in what state.
@@ -96,6 +98,17 @@ TEST(LinkArrivals, ComeNeverWhereTimeDoesNotReach) {
   SeededRandom random{1};
   Link link{{.delay = kForever}};
   EXPECT_EQ(link.carry(kStart, 60, random).at[0].when, kNever);
+  link.settings = {.delay = kForever,
+                   .jitter = kForever,
+                   .duplication = percent(100),
+                   .duplication_delay = kForever,
+                   .reordering = percent(100),
+                   .reordering_delay = kForever,
+                   .rate = 1};
+  for (int i = 0; i < 100; ++i) {
+    const Passage passage = link.carry(kStart, 65535, random);
+    for (const auto& arrival : passage.arrivals()) EXPECT_EQ(arrival.when, kNever);
+  }
 }
 
 ByteVector pattern(std::size_t size) {
@@ -130,6 +143,26 @@ TEST(LinkDamage, IsTheSameForTheSameNumber) {
   EXPECT_TRUE(damage(once, 4711));
   EXPECT_TRUE(damage(twice, 4711));
   EXPECT_EQ(once, twice);
+}
+
+// Written down once, as the fates in test_link_loss.cpp are.
+TEST(LinkDamage, IsWhatItAlwaysWas) {
+  std::string story;
+  for (std::uint64_t how = 1; how <= 8; ++how) {
+    ByteVector bytes = pattern(8);
+    EXPECT_TRUE(damage(bytes, how));
+    for (const std::byte byte : bytes) story += format("{} ", std::to_integer<unsigned>(byte));
+    story += '\n';
+  }
+  EXPECT_EQ(story,
+            "1 8 29 36 15 22 43 50 \n"
+            "1 8 47 22 29 36 43 50 \n"
+            "1 8 15 22 29 36 30 10 \n"
+            "1 8 15 22 93 36 43 50 \n"
+            "15 22 1 8 29 36 43 50 \n"
+            "1 8 15 22 43 50 29 36 \n"
+            "1 8 79 22 29 36 43 50 \n"
+            "1 8 15 22 29 36 107 50 \n");
 }
 
 TEST(LinkDamage, HasNothingToChangeInAnEmptyDatagram) { EXPECT_FALSE(damage({}, 1)); }

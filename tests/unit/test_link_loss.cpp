@@ -97,7 +97,7 @@ TEST(LinkLoss, PassesNothingWhileBlockedAndEverythingAfterwards) {
   EXPECT_EQ(passage.loss, Loss::blocked);
   EXPECT_TRUE(passage.arrivals().empty());
   link.settings.blocked = false;
-  EXPECT_EQ(link.carry(kStart, 60, random).arrivals().size(), 1U);
+  EXPECT_EQ(link.carry(kStart, 60, random).count, 1U);
 }
 
 TEST(LinkLoss, ChangesInTheMiddleOfARun) {
