@@ -1,6 +1,9 @@
 #include "cli/impair_report.hpp"
 
+#include <algorithm>
 #include <fmt/core.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "cli/output.hpp"
 #include "cli/text.hpp"
@@ -16,6 +19,12 @@ std::string live_text(const ImpairerStats& stats, Duration elapsed) {
   };
   return fmt::format("{}  {} | {} | {}", shown(elapsed), counted(stats.clients, "client"),
                      way("up", stats.up), way("down", stats.down));
+}
+
+std::size_t terminal_columns() noexcept {
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  return known ? size.ws_col : 80;
 }
 
 std::string way_text(std::string_view name, const WayStats& counts) {
@@ -119,8 +128,10 @@ void ImpairReport::summary(const ImpairerStats& stats, Duration elapsed) {
                           way_text("up", stats.up) + way_text("down", stats.down));
 }
 
-/// Without escape sequences, so that any terminal can take it.
-void ImpairReport::replace_line(const std::string& text) {
+/// Without escape sequences, so that any terminal can take it; and not longer than its line, for of one that
+/// wraps only the end would be replaced.
+void ImpairReport::replace_line(std::string text) {
+  text.resize(std::min(text.size(), terminal_columns() - 1));
   std::string line = "\r" + text;
   if (text.size() < line_columns_) line.append(line_columns_ - text.size(), ' ');
   line_columns_ = text.size();

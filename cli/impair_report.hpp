@@ -24,7 +24,7 @@ class ImpairReport {
   void summary(const ImpairerStats& stats, Duration elapsed);
 
  private:
-  void replace_line(const std::string& text);
+  void replace_line(std::string text);
   void counters(std::string_view event, const ImpairerStats& stats, Duration elapsed) const;
 
   bool json_;

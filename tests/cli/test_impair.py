@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import unittest
 
 import holler_test
@@ -202,8 +203,11 @@ class Output(unittest.TestCase):
         self.assertRegex(relay.out.lines[3], r"^  down +0 received, 0 delivered, 0 lost$")
         self.assertEqual(relay.err.lines, [])
 
-    def test_a_terminal_gets_a_live_line(self):
+    def live_lines(self, columns=None):
+        """What a terminal gets, up to the third line that replaces another."""
         leader, follower = pty.openpty()
+        if columns:
+            termios.tcsetwinsize(follower, (24, columns))
         with subprocess.Popen([holler_test.HOLLER, "impair", "127.0.0.1:0", "127.0.0.1:9"], stderr=follower,
                               stdout=subprocess.PIPE, text=True) as relay:
             os.close(follower)
@@ -213,9 +217,17 @@ class Output(unittest.TestCase):
             relay.send_signal(signal.SIGINT)
             self.assertEqual(relay.wait(holler_test.PATIENCE_SECONDS), 0)
             os.close(leader)
+        return text
+
+    def test_a_terminal_gets_a_live_line(self):
+        text = self.live_lines()
         self.assertIn(b"0 clients | up 0 in, 0 out, 0 lost | down 0 in, 0 out, 0 lost", text)
         self.assertNotIn(b"\x1b", text)
         self.assertNotIn(b"\n", text)
+
+    def test_a_live_line_is_no_longer_than_the_terminals(self):
+        lines = self.live_lines(columns=40).split(b"\r")
+        self.assertEqual(max(map(len, lines)), 39)
 
     def test_json_says_everything_by_name(self):
         with impair.Target() as target, impair.Relay(target.endpoint, "--seed", 7) as relay:
@@ -287,7 +299,7 @@ class Usage(unittest.TestCase):
         self.assertEqual(result.returncode, 4)
         self.assertIn("address already in use", result.stderr)
 
-    def test_values_of_the_issues_command_line_are_all_understood(self):
+    def test_every_option_at_once_is_understood(self):
         result = run("impair", "127.0.0.1:0", "127.0.0.1:9", *"""--loss 20% --burst-loss 1%,50% --delay 50ms
             --jitter 10ms --duplicate 5% --reorder 5% --corrupt 1% --rate 2mbit --queue 100 --mtu 1400
             --outage 5s@20s --seed 7 --for 10ms""".split())
