@@ -101,17 +101,18 @@ Parsed<std::string> parse_say(std::string_view text) {
   return std::string{text};
 }
 
-/// One of the addresses of a host, if one of them is this machine's.
+/// One of the addresses of a host, if one of them is this machine's. The port is the host's, or any.
 Parsed<Endpoint> own_endpoint(const HostPort& host, const LocalAddresses& local,
                               std::optional<bool> v6 = {}) {
-  const auto found = resolve(host.host, host.port);
+  const auto found = resolve(host.host, host.port.empty() ? std::to_string(kDefaultPort) : host.port);
   if (!found) return std::unexpected{found.error().message()};
+  bool other_version = false;
   for (const Endpoint& endpoint : *found) {
-    if (local.contains(endpoint.address) &&
-        v6.value_or(endpoint.address.is_v6()) == endpoint.address.is_v6()) {
-      return endpoint;
-    }
+    if (!local.contains(endpoint.address)) continue;
+    if (v6.value_or(endpoint.address.is_v6()) == endpoint.address.is_v6()) return endpoint;
+    other_version = true;
   }
+  if (other_version) return std::unexpected{host.host + " and SERVER are addresses of two IP versions"};
   return std::unexpected{
       "refused: " + host.host +
       " is not an address of this machine. Forged datagrams are for trying out one's own programs, so both "
@@ -140,12 +141,12 @@ std::optional<std::string> interpret(const Words& words, ForgeSettings& settings
   settings.knows_number = words.known.number;
   const bool v6 = own->address.is_v6();
   if (!words.client.empty()) {
-    const auto host = split_host_port(words.client, "0");
+    const auto host = split_host_port(words.client, "");
     if (!host) return host.error().message();
     const auto client = own_endpoint(*host, *local, v6);
     if (!client) return client.error();
     settings.client = client->address;
-    if (client->port != 0) {
+    if (!host->port.empty()) {
       settings.client_port = client->port;
       settings.knows_port = true;
     }

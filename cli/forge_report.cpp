@@ -49,6 +49,9 @@ std::string whom(const ForgeField& field) {
 
 std::string sent_text(const ForgeOutcome& outcome) {
   const ForgeField& field = outcome.field;
+  if (field.sent == 0 && field.settings.client_port) {
+    return fmt::format("forge {}: sent nothing\n", name_of(field.settings.mode));
+  }
   if (field.sent == 0) {
     return fmt::format("forge {}: sent nothing: nobody was seen asking {}\n", name_of(field.settings.mode),
                        field.settings.server.to_string());
@@ -78,8 +81,8 @@ std::string taken_text(const ForgeOutcome& outcome) {
     return "what the client took only the client knows; run it as COMMAND to have it counted\n";
   }
   const VictimOutput& output = outcome.victim->output();
-  std::string text = output.taken() == 0 ? "the client took none of them"
-                                         : fmt::format("the client TOOK {} of them", grouped(output.taken()));
+  std::string text = taken(outcome) == 0 ? "the client took none of them"
+                                         : fmt::format("the client TOOK {} of them", grouped(taken(outcome)));
   if (output.asked() > 0) {
     text += fmt::format("; {} asked, {} answered", counted(output.asked(), "question"),
                         grouped(output.answered()));
@@ -109,6 +112,10 @@ Json victim_json(const Victim& victim) {
 
 }  // namespace
 
+std::uint64_t taken(const ForgeOutcome& outcome) {
+  return outcome.victim == nullptr ? 0 : std::min(outcome.victim->output().taken(), outcome.field.sent);
+}
+
 std::string forge_text(const ForgeOutcome& outcome) {
   std::string text = sent_text(outcome) + odds_text(outcome.field);
   if (outcome.unseen > 0)
@@ -126,7 +133,7 @@ Json forge_json(const ForgeOutcome& outcome) {
   object["protocol"] = name_of(field.forgery.dialect());
   object["sent"] = field.sent;
   object["sent_to_server"] = field.to_server;
-  object["taken"] = outcome.victim != nullptr ? Json(outcome.victim->output().taken()) : Json(nullptr);
+  object["taken"] = outcome.victim != nullptr ? Json(taken(outcome)) : Json(nullptr);
   object["choices"] = guessed ? Json(choices(field)) : Json(nullptr);
   object["chance"] = guessed ? Json(chance(field)) : Json(nullptr);
   object["elapsed_ms"] = json_milliseconds(outcome.elapsed);

@@ -19,6 +19,8 @@ struct ForgeOutcome {
 };
 
 /// Some lines, each with its end.
+/// How many forgeries the victim took, as far as its output tells: no more than there were.
+[[nodiscard]] std::uint64_t taken(const ForgeOutcome& outcome);
 [[nodiscard]] std::string forge_text(const ForgeOutcome& outcome);
 [[nodiscard]] Json forge_json(const ForgeOutcome& outcome);
 

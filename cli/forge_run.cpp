@@ -103,14 +103,20 @@ void ForgeRun::attend(Timestamp wake) {
   if (tap_) look_at_wire();
   if (victim_) victim_->attend();
   if (!tap_ && victim_) look_at_sockets();
+  // Nobody reads what the victim says any more: a pipe of its own would have ended it.
+  if (standard_output().failure() != 0) signals_.stop();
+}
+
+bool ForgeRun::is_meant(const Endpoint& client) const {
+  return (!settings_.client || settings_.client->bytes() == client.address.bytes()) &&
+         (!settings_.client_port || *settings_.client_port == client.port);
 }
 
 void ForgeRun::look_at_wire() {
   const auto seen = tap_->receive([this](const SeenDatagram& datagram) {
     const bool request = is_named(settings_.server, datagram.to);
     const Endpoint& client = request ? datagram.from : datagram.to;
-    if (settings_.client && settings_.client->bytes() != client.address.bytes()) return;
-    if (settings_.client_port && *settings_.client_port != client.port) return;
+    if (!is_meant(client)) return;
     if (request) {
       forgery_.learn(datagram.bytes);
       consider(client);
@@ -125,7 +131,9 @@ void ForgeRun::look_at_wire() {
 void ForgeRun::look_at_sockets() {
   for (const Endpoint& socket : victim_->sockets()) {
     // Bound to no address, it asks from the server's: both are this machine's.
-    consider(socket.address.is_wildcard() ? Endpoint{settings_.server.address, socket.port} : socket);
+    const Endpoint client =
+        socket.address.is_wildcard() ? Endpoint{settings_.server.address, socket.port} : socket;
+    if (is_meant(client)) consider(client);
   }
 }
 
@@ -146,7 +154,7 @@ ExitCode ForgeRun::report() {
   }
   if (signals_.stopped()) return ExitCode::interrupted;
   // Like grep -q the other way round: 1 says that the attack has worked.
-  return victim_ && victim_->output().taken() > 0 ? ExitCode::no_answer : ExitCode::answered;
+  return taken(outcome) > 0 ? ExitCode::no_answer : ExitCode::answered;
 }
 
 }  // namespace holler::cli

@@ -26,6 +26,8 @@ class ForgeRun {
   void look_at_wire();
   void look_at_sockets();
   void consider(const Endpoint& client);
+  /// Whether it is one that `--to` names.
+  [[nodiscard]] bool is_meant(const Endpoint& client) const;
   ExitCode report();
 
   const ForgeSettings& settings_;

@@ -1,5 +1,6 @@
 #include "cli/victim.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -97,7 +98,14 @@ void VictimOutput::read_line(std::string_view line) {
   // Bytes that are no text are in base64 alone.
   const auto payload = object.find("payload_base64");
   const bool has_payload = payload != object.end() && payload->is_string();
-  count_marks(has_payload ? from_base64(payload->get<std::string>()) : std::string{line});
+  if (has_payload) {
+    // Who checks nothing has the forgery's header in front.
+    const std::string said = from_base64(payload->get<std::string>());
+    if (std::ranges::any_of(marks_, [&said](const std::string& mark) { return said.ends_with(mark); }))
+      ++taken_;
+  } else {
+    count_marks(line);
+  }
   ++asked_;
   if (outcome->get<std::string>() == "answered") ++answered_;
   alarms_ += number_or_none(object, "alarms");

@@ -9,6 +9,12 @@
 #include "net/sockaddr.hpp"
 
 namespace holler {
+namespace {
+
+/// RFC 919 §7: all hosts of the network 127/8, which Linux takes for a broadcast.
+constexpr Address kLoopbackBroadcast = Address::v4(127, 255, 255, 255);
+
+}  // namespace
 
 Result<LocalAddresses> LocalAddresses::read() {
   ifaddrs* first = nullptr;
@@ -32,6 +38,7 @@ Result<LocalAddresses> LocalAddresses::read() {
 }
 
 bool LocalAddresses::contains(const Address& address) const noexcept {
+  if (address.is_wildcard() || address.is_multicast() || address == kLoopbackBroadcast) return false;
   if (address.is_loopback()) return true;
   return std::ranges::any_of(addresses_, [&address](const Address& own) {
     return own == address ||

@@ -51,6 +51,33 @@ class OneQuestion(Forging):
         self.assertNotEqual(reply["peer"], SERVER)
         self.assertEqual(report["taken"], 1)
 
+    def test_only_the_client_that_was_named_is_attacked(self):
+        for mode in ("stranger", "spoof"):
+            report, _, _ = self.forge(mode, "--to", "127.0.0.2", client=self.ask("--naive"))
+            self.assertEqual((report["sent"], report["taken"]), (0, 0), mode)
+            report, _, _ = self.forge(mode, "--to", "127.0.0.1", client=self.ask())
+            self.assertEqual((report["sent"], report["taken"]), (3, 0), mode)
+
+    def test_a_text_that_is_in_real_answers_too_is_not_counted_as_taken(self):
+        report, _, _ = self.forge("stranger", "--say", "a", client=self.ask())
+        self.assertEqual((report["sent"], report["taken"]), (3, 0))
+        report, _, _ = self.forge("stranger", "--say", "a", client=self.ask("--naive"), code=1)
+        self.assertEqual(report["taken"], 1)
+
+    def test_what_was_never_forged_was_never_taken(self):
+        run = self.namespace.run("forge", "stranger", SERVER, "--json", "--", "sh", "-c", "echo FAKE")
+        report = json.loads(run.stdout.splitlines()[-1])["forge"]
+        self.assertEqual((run.returncode, report["sent"], report["taken"]), (0, 0, 0))
+
+    def test_a_reader_who_goes_away_ends_it_and_its_client(self):
+        forger = subprocess.Popen([*self.namespace.prefix, HOLLER, "forge", "stranger", SERVER, "-q", "--", "yes"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        forger.stdout.readline()
+        forger.stdout.close()
+        self.assertEqual(forger.wait(holler_test.PATIENCE_SECONDS), 4)
+        self.assertIn("cannot write to standard output", forger.stderr.read())
+        forger.stderr.close()
+
     def test_a_stranger_needs_no_privilege(self):
         run = holler_test.run_program(
             [*self.namespace.prefix, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
@@ -276,6 +303,8 @@ class Usage(unittest.TestCase):
             ("--from needs a port", ["replay", "127.0.0.1", "--from", "127.0.0.1"]),
             ("--delay is for replay", ["spoof", "127.0.0.1", "--delay", "1s"]),
             ("port 0", ["spoof", "127.0.0.1:0"]),
+            ("two IP versions", ["spoof", "127.0.0.1", "--to", "[::1]:5000"]),
+            ("not an address of this machine", ["stranger", "127.0.0.1", "--to", "127.255.255.255:5000"]),
         ]:
             with self.subTest(arguments=arguments):
                 result = holler_test.run("forge", *arguments)
