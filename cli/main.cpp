@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <system_error>
 
 #include "cli/commands.hpp"
@@ -83,6 +84,8 @@ int command(int argc, char** argv) {
   ExitCode exit_code = ExitCode::local_failure;
   try {
     exit_code = run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    complain("out of memory; allow more (ulimit -v, or the control group's limit), or do less at once");
   } catch (const std::exception& error) {
     complain(error.what());
   }

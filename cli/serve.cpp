@@ -54,6 +54,7 @@ struct Settings {
   Duration delay{};
   std::optional<std::uint64_t> seed;
   std::string interface;
+  std::uint32_t receive_buffer_bytes = 4U << 20U;
   std::vector<Subnet> allowed;
   bool json = false;
   bool quiet = false;
@@ -163,6 +164,7 @@ ExitCode run(const Settings& settings) {
   auto server = Server::bind({.host = place->host,
                               .port = place->port,
                               .interface = settings.interface,
+                              .receive_buffer_bytes = settings.receive_buffer_bytes,
                               .filter = make_filter(settings, seed),
                               .tracer = [&](const TraceEvent& event) {
                                 log.note(event);
@@ -229,6 +231,8 @@ void add_options(CLI::App& command, Settings& settings) {
   not_empty(
       command.add_option("--interface", settings.interface, "Serve what comes through this interface only"))
       ->type_name("NAME");
+  add_value(command, "--receive-buffer", settings.receive_buffer_bytes, parse_count,
+            "Ask the kernel for so much room for datagrams that wait to be read (default 4194304)", "BYTES");
   const auto read_block = [&settings](const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
       const auto block = parse_block(text);

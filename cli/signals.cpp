@@ -47,7 +47,11 @@ Signals::Signals()
   if (signals_ < 0 || stopped_ < 0 || ended_ < 0) {
     throw std::system_error{errno, std::generic_category(), "cannot watch for signals (see `ulimit -n`)"};
   }
-  thread_ = std::thread{[this] { watch(); }};
+  try {
+    thread_ = std::thread{[this] { watch(); }};
+  } catch (const std::system_error& error) {
+    throw std::system_error{error.code(), "cannot start a thread (see `ulimit -u` and `ulimit -v`)"};
+  }
 }
 
 Signals::~Signals() {

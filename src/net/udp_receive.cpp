@@ -1,5 +1,8 @@
 #include <cerrno>
+#include <ctime>
 #include <sys/socket.h>
+
+#include "holler/system.hpp"
 
 #include "net/control_messages.hpp"
 #include "net/receive_batch.hpp"
@@ -25,13 +28,8 @@ Address reply_address(const ArrivalNotes& arrival, const Address& to, Delivery d
   return to.is_v6() ? Address::any_v6() : Address::any_v4();
 }
 
-/// How long it lay in the receive buffer. A wall clock that was set meanwhile yields nonsense, which is cut
-/// off at zero below; above, a caller has no use for more than its own deadline.
-Duration waited_until(const timespec& now, const std::optional<timespec>& stamp) noexcept {
-  if (!stamp) return Duration::zero();
-  const Duration waited =
-      std::chrono::seconds{now.tv_sec - stamp->tv_sec} + Duration{now.tv_nsec - stamp->tv_nsec};
-  return std::max(waited, Duration::zero());
+Duration since_epoch(const timespec& time) noexcept {
+  return std::chrono::seconds{time.tv_sec} + Duration{time.tv_nsec};
 }
 
 ReceivedDatagram datagram_in(msghdr& header, const ArrivalNotes& arrival, const Endpoint& local,
@@ -70,15 +68,18 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch) {
     error.attempted = "receive";
     return failure(std::move(error));
   }
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
+  timespec wall{};
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  state_->arrival_clock.on_read(monotonic_now(), since_epoch(wall),
+                                static_cast<std::size_t>(count) < slab.headers.size());
   for (int i = 0; i < count; ++i) {
     const auto index = static_cast<std::size_t>(i);
     msghdr& header = slab.headers[index].msg_hdr;
     const ArrivalNotes arrival = read_arrival(header);
     if (arrival.kernel_drops) state_->count_drops(*arrival.kernel_drops);
     slab.datagrams.push_back(datagram_in(header, arrival, state_->local, slab.bytes_of_message(index)));
-    slab.datagrams.back().waited = waited_until(now, arrival.stamp);
+    if (arrival.stamp)
+      slab.datagrams.back().waited = state_->arrival_clock.waited(since_epoch(*arrival.stamp));
   }
   return slab.datagrams.size();
 }

@@ -5,6 +5,7 @@
 
 #include "holler/udp_socket.hpp"
 
+#include "net/arrival_clock.hpp"
 #include "net/descriptor.hpp"
 
 namespace holler {
@@ -19,6 +20,7 @@ struct UdpSocket::State {
   bool errors_waiting = false;      ///< one has been met since the queue was last found empty
   std::uint64_t drops = 0;          ///< of SO_RXQ_OVFL, widened
   std::uint32_t drops_counter = 0;  ///< its last value, modulo 2^32
+  ArrivalClock arrival_clock;
 
   /// Reads the socket's own name again, after what may have changed it.
   void refresh_local() noexcept;
