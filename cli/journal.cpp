@@ -69,6 +69,7 @@ void Journal::begin(Timestamp now) {
   dropped_ = {};
   heard_working_ = false;
   heard_busy_ = false;
+  heard_restarted_ = false;
   icmp_errno_ = 0;
 }
 
@@ -83,12 +84,16 @@ void Journal::note(const TraceEvent& event) {
   if (event.kind == TraceEvent::Kind::icmp) icmp_errno_ = event.system_errno;
   if (event.reply_kind == ReplyKind::working) heard_working_ = true;
   if (event.reply_kind == ReplyKind::busy) heard_busy_ = true;
+  if (event.reply_kind == ReplyKind::restarted) heard_restarted_ = true;
 
   if (telling_ == Telling::everything) print(event, new_local);
   if (telling_ == Telling::repeats && event.kind == TraceEvent::Kind::sent && event.attempt > 1) {
     const Palette colours = palette(wants_colour_);
-    standard_error().write(fmt::format("{}nothing heard from {} yet, asking again: {}{}\n", colours.dim,
-                                       event.peer.to_string(), detail_of(event, false), colours.end));
+    const std::string why = heard_restarted_
+                                ? fmt::format("{} has been restarted", event.peer.to_string())
+                                : fmt::format("nothing heard from {} yet", event.peer.to_string());
+    standard_error().write(
+        fmt::format("{}{}, asking again: {}{}\n", colours.dim, why, detail_of(event, false), colours.end));
   }
 }
 

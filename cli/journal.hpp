@@ -51,6 +51,7 @@ class Journal {
   DropCounts dropped_;
   bool heard_working_ = false;
   bool heard_busy_ = false;
+  bool heard_restarted_ = false;
   int icmp_errno_ = 0;
 };
 

@@ -93,19 +93,6 @@ class Memory(unittest.TestCase):
             self.assertEqual(server.wait(), 4)
             self.assertRegex("\n".join(server.err.rest()), r"^holler: out of memory")
 
-    def test_a_server_that_is_killed_for_its_memory_is_replaced_and_its_askers_are_told(self):
-        """What the kernel does at a control group's limit: SIGKILL, as in test_faults_restart.cpp."""
-        with Server("--delay", "30s") as server:
-            with Process([HOLLER, "ask", server.endpoint, "hello", "--first-wait", "50ms", "--max-wait", "100ms", "--trace",
-                          "--deadline", "60s"]) as asking:
-                asking.err.wait_for("it is working on it")
-                server.send_signal(signal.SIGKILL)
-                server.wait()
-                with Server(port=server.port):
-                    self.assertIn(asking.wait(), (3, 6))
-                    said = "\n".join(asking.err.rest())
-                    self.assertRegex(said, "may have done this or not")
-
     def test_an_asker_without_memory_ends_with_a_message(self):
         with tempfile.NamedTemporaryFile() as file, Server("--echo", "--quiet") as server:
             file.write(b"x" * 65_000)
