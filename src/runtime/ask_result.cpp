@@ -5,6 +5,8 @@
 
 #include "holler/names.hpp"
 
+#include "runtime/reply_writer.hpp"
+
 namespace holler {
 namespace {
 
@@ -32,7 +34,8 @@ std::string advice_on_silence(const RequestEvent& event) {
 bool maybe_done(const RequestEvent& event) {
   switch (event.outcome) {
     case Outcome::refused: return event.attempts > 1 || event.heard;
-    case Outcome::declined: return event.maybe_repeated;
+    // holler's own reasons say that the handler has begun.
+    case Outcome::declined: return event.maybe_repeated || event.reason >= kReplyAbandoned;
     default: return event.attempts > 0;
   }
 }

@@ -86,7 +86,9 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
       requester.cancel(now, started.handle);
       loop_.report_ended(on_end);
       reusable_ = false;
-      return failure(std::move(ready ? received.error() : ready.error()));
+      Error error = std::move(ready ? received.error() : ready.error());
+      error.maybe_done = result && !*result && result->error().maybe_done;
+      return failure(std::move(error));
     }
     if (options.stop.stop_requested()) requester.cancel(now, started.handle);
     requester.handle_timeout(now);
