@@ -27,7 +27,7 @@ struct Ending {
 [[nodiscard]] std::string success_text(const Reply& reply, const Ending& ending);
 /// One line: what is known, and no more than that.
 [[nodiscard]] std::string failure_text(const Error& error, const Ending& ending);
-/// One line: datagrams came that pretended to be the answer, too many to be an accident (RFC 5452 §9.1).
+/// One line: datagrams came that pretended to be the answer, too many to be an accident (RFC 5452 §9.3).
 [[nodiscard]] std::string alarm_text(const DropCounts& dropped);
 [[nodiscard]] Json ending_json(const Result<Reply>& result, const Ending& ending);
 

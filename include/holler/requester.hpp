@@ -62,8 +62,9 @@ struct RequesterOptions {
   std::size_t datagram_bytes_max = kPayloadBytesMaxV4;  ///< the largest datagram to send
   /// No congestion window: every request leaves at once (RFC 8085 §3.1.2 wants this to be a choice).
   bool uncontrolled = false;
-  /// Datagrams with a wrong source, ID or question, for one request, that raise the alarm (RFC 5452 §9.1):
-  /// somebody may be guessing.
+  /// Datagrams with a wrong source, ID or question, for one request, that raise the alarm: somebody may be
+  /// guessing (RFC 5452 §9.3). Where the ID has less than 64 bits (DNS's has 16), and so many wrong ones came
+  /// from the right endpoint, nothing is believed any more until the next repeat, which has a new ID.
   std::uint32_t mismatch_alarm = 100;
 };
 

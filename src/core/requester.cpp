@@ -146,6 +146,11 @@ Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableB
   if (request.life == 0 && (request.attempts == 1 || lived_through(request))) {
     request.life = peer.life;
   }
+  if (request.id_spent) {
+    request.id = random_->next();
+    request.guesses = 0;
+    request.id_spent = false;
+  }
   const RequestStamp stamp{.conversation = peer.conversation,
                            .number = request.number,
                            .done_below = peer.numbers.done_below(),

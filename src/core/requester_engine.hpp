@@ -35,6 +35,7 @@ struct RequestSlot {
   bool heard_busy = false;
   bool soft_error = false;
   bool forbidden = false;
+  bool id_spent = false;             // guessed at too often: nothing is believed until a repeat has a new one
   std::uint8_t repeats_granted = 0;  // at once, because of "verify" or a smaller path MTU
   std::uint32_t generation = 0;
   std::uint32_t peer = kNone;
@@ -46,6 +47,7 @@ struct RequestSlot {
   std::uint32_t doublings = 0;
   std::uint32_t life = 0;  // that its copies name; 0 until the peer has told one
   std::uint32_t mismatches = 0;
+  std::uint32_t guesses = 0;  // of them, wrong IDs from the right endpoint, for this ID
   std::uint64_t number = 0;
   std::uint64_t id = 0;
   Timestamp started;
@@ -115,6 +117,7 @@ class Requester::Engine {
   Match match_numbered(const Arrival& arrival) const;
   Match match_by_channel(const Arrival& arrival) const;
   Verdict drop(DropReason reason, std::uint32_t slot);
+  void note_guess(RequestSlot& request) noexcept;
   std::uint32_t promiscuous_slot(std::uint32_t channel) const noexcept;
   void use(Timestamp now, const Match& found, const Endpoint& from);
   /// The life that the peer has now began before the request was exposed to any other.

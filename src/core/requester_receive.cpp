@@ -66,7 +66,7 @@ Requester::Engine::Match Requester::Engine::match(const Arrival& arrival) const 
       traits_.id_bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << traits_.id_bits) - 1;
   if (request.channel != arrival.channel) {
     found.drop = DropReason::wrong_source;
-  } else if (((found.view.id ^ request.id) & mask) != 0) {
+  } else if (((found.view.id ^ request.id) & mask) != 0 || request.id_spent) {
     found.drop = DropReason::wrong_id;
   } else if (request.attempts == 0) {
     found.drop = DropReason::no_request;  // the right ID of what was never sent: our own memory has leaked
@@ -124,11 +124,20 @@ Verdict Requester::Engine::drop(DropReason reason, std::uint32_t slot) {
   if (slot != kNone) {
     verdict.request = handle_of(slot);
     if (mismatch && ++slots_[slot].mismatches == options_.mismatch_alarm) ++stats_.alarms;
+    if (reason == DropReason::wrong_id) note_guess(slots_[slot]);
   } else if (mismatch && ++unattributed_ >= options_.mismatch_alarm) {
     unattributed_ = 0;
     ++stats_.alarms;
   }
   return verdict;
+}
+
+/// A short ID is given up before guesses run through it (RFC 5452 §9.3 would go on with TCP), where no number
+/// ties the copies of a request together. The next repeat leaves when it would have left anyway, with a new
+/// one: guessing makes us send nothing.
+void Requester::Engine::note_guess(RequestSlot& request) noexcept {
+  if (traits_.numbered || traits_.id_bits == 0 || traits_.id_bits >= 64) return;
+  if (++request.guesses >= options_.mismatch_alarm) request.id_spent = true;
 }
 
 std::uint32_t Requester::Engine::promiscuous_slot(std::uint32_t channel) const noexcept {

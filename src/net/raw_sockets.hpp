@@ -17,11 +17,11 @@ struct RawPacket {
   Bytes bytes;
 };
 
-/// Raw sockets of both families that are bound to the loopback interface: the kernel has no way to send
-/// their packets out of the machine.
+/// Sends packets of both IP versions through the loopback interface alone: the kernel has no way to send them
+/// out of the machine.
 class RawSockets {
  public:
-  /// @error permission_denied: needs CAP_NET_RAW; unsupported
+  /// @error permission_denied: needs CAP_NET_RAW
   [[nodiscard]] static Result<RawSockets> open();
 
   /// @return how many the kernel took, counted from the first
@@ -31,7 +31,7 @@ class RawSockets {
  private:
   RawSockets(Descriptor v4, Descriptor v6) noexcept : v4_{std::move(v4)}, v6_{std::move(v6)} {}
   Descriptor v4_;
-  Descriptor v6_;  ///< closed where the kernel has no IPv6
+  Descriptor v6_;
 };
 
 }  // namespace holler

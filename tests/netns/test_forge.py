@@ -189,7 +189,8 @@ import sys, time
 import dns_server
 def answer(sock, query, peer):
     time.sleep(float(sys.argv[1]))
-    sock.sendto(dns_server.reply_to(query, address="192.0.2.1"), peer)
+    if len(server.queries) > int(sys.argv[2]):
+        sock.sendto(dns_server.reply_to(query, address="192.0.2.1"), peer)
 with dns_server.ScriptedServer(answer) as server:
     print(server.port, flush=True)
     sys.stdin.read()
@@ -197,11 +198,13 @@ with dns_server.ScriptedServer(answer) as server:
 
     def setUp(self):
         super().setUp()
-        self.port = self.name_server(0.3)
+        self.port = self.name_server(delay=0.3)
 
-    def name_server(self, delay):
-        server = self.enterContext(Process([*self.namespace.prefix, sys.executable, "-c", self.SCRIPT, str(delay)],
-                                           stdin=subprocess.PIPE))
+    def name_server(self, delay=0, silent=0):
+        """One that takes `delay` seconds for each answer, and has none for the first `silent` questions."""
+        server = self.enterContext(Process(
+            [*self.namespace.prefix, sys.executable, "-c", self.SCRIPT, str(delay), str(silent)],
+            stdin=subprocess.PIPE))
         self.addCleanup(server.process.stdin.close)
         return server.out.next()
 
@@ -224,13 +227,21 @@ with dns_server.ScriptedServer(answer) as server:
     def test_the_alarm_is_raised(self):
         report, addresses, found, complaints = self.attack("spoof", "--count", "150")
         self.assertEqual((addresses, found["alarms"], report["victim"]["alarms"]), ([RIGHT_V4], 1, 1))
-        self.assertRegex(complaints, r"(?m)^holler: alarm: .*150 for this question")
+        self.assertRegex(complaints, r"(?m)^holler: alarm: .*15[01] for this question")
 
-    def test_sixteen_bits_are_guessed_by_who_knows_the_port(self):
-        # docs/departures.md and the report say so: 65536 tries are a second's work, the port is the better half.
-        self.port = self.name_server(20)
-        report, addresses, _, _ = self.attack("flood", "--knows", "port", "--count", "70000", code=1)
-        self.assertEqual((addresses, report["taken"], report["choices"]), ([FORGED_V4], 1, 65536))
+    def test_who_knows_the_port_cannot_try_all_ids(self):
+        # A hundred tries for each transmission are left of 65536: one attack in some hundreds succeeds, two do not.
+        for _ in range(2):
+            self.port = self.name_server(silent=1)
+            run = self.namespace.run("forge", "flood", f"127.0.0.1:{self.port}", "--knows", "port", "--count", "70000",
+                                     "--json", "--", HOLLER, *self.dns())
+            found, report = map(json.loads, run.stdout.splitlines())
+            if report["forge"]["taken"] == 0:
+                break
+        self.assertEqual([record["data"] for record in found["answers"]], [RIGHT_V4])
+        self.assertGreaterEqual(found["alarms"], 1)
+        self.assertGreater(found["dropped"]["wrong_id"], 100)
+        self.assertEqual(report["forge"]["choices"], 65536)
 
     def test_an_unknown_port_makes_it_a_gamble(self):
         report, addresses, _, _ = self.attack("flood", "--count", "5000")
@@ -243,7 +254,7 @@ with dns_server.ScriptedServer(answer) as server:
         self.assertEqual((addresses, report["taken"]), ([FORGED_V4], 1))
 
     def test_a_replayed_answer_answers_no_other_question(self):
-        self.port = self.name_server(0)
+        self.port = self.name_server()
         report, printed, _ = self.forge(
             "replay", "--count", "3", server=f"127.0.0.1:{self.port}",
             client=["dns", "guinness.example", f"@127.0.0.1:{self.port}", "--json"])

@@ -1,6 +1,8 @@
 """holler forge flood: a million guesses at the speed of this machine, while real questions are asked and answered."""
 
 import json
+import subprocess
+import sys
 
 import holler_test
 from forging import SERVER, Forging
@@ -45,6 +47,23 @@ class Floods(Forging):
         report, _, _ = self.forge("flood", "--count", "20000", client=self.ask("--count", "20", "--interval", "20ms"))
         self.assertEqual((report["taken"], report["victim"]["answered"], report["client"]), (0, 20, "127.0.0.1"))
         self.assertGreater(report["choices"], 2.0**64)
+
+    def test_a_flood_keeps_nobody_beyond_the_deadline(self):
+        # A server that never answers, and a forger who never ends.
+        silent = [sys.executable, "-c", "import socket, sys\n"
+                  "with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n"
+                  "    s.bind(('127.0.0.1', 1060)); print('ready', flush=True); sys.stdin.read()"]
+        server = self.enterContext(Process([*self.namespace.prefix, *silent], stdin=subprocess.PIPE))
+        self.addCleanup(server.process.stdin.close)
+        server.out.wait_for("ready")
+        report, printed, complaints = self.forge(
+            "flood", "--knows", "port,number", "--count", "4000000000",
+            client=["ask", SERVER, "hello", "--deadline", "1s", "--first-wait", "100ms", "--json"])
+        answer = json.loads(printed[0])
+        self.assertEqual((answer["outcome"], report["taken"]), ("no_answer", 0))
+        self.assertGreaterEqual(answer["attempts"], 2, "it went on asking meanwhile")
+        self.assertGreater(answer["dropped"]["wrong_id"], 100)
+        self.assertIn("alarm", complaints)
 
 
 if __name__ == "__main__":

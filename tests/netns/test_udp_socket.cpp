@@ -17,6 +17,7 @@
 namespace holler {
 namespace {
 
+using testing::as_ordinary_user;
 using testing::errors_of;
 using testing::must;
 using testing::Namespace;
@@ -47,31 +48,6 @@ std::uint64_t sent_datagrams() {
     }
   }
   throw std::runtime_error("no OutDatagrams");
-}
-
-/// Runs `action` in a child without privileges, and returns what it says.
-template <class Action>
-std::string as_ordinary_user(Action&& action) {
-  std::array<int, 2> pipe{};
-  if (::pipe(pipe.data()) != 0) throw std::runtime_error("pipe");
-  const pid_t child = ::fork();
-  if (child == 0) {
-    constexpr unsigned kNobody = 65534;
-    const std::string said =
-        ::setgid(kNobody) == 0 && ::setuid(kNobody) == 0 ? action() : "cannot change user";
-    const ssize_t written = ::write(pipe[1], said.data(), said.size());
-    ::_exit(written == static_cast<ssize_t>(said.size()) ? 0 : 1);
-  }
-  ::close(pipe[1]);
-  std::string said;
-  std::array<char, 512> part{};
-  for (ssize_t size = 1; size > 0;) {
-    size = ::read(pipe[0], part.data(), part.size());
-    if (size > 0) said.append(part.data(), static_cast<std::size_t>(size));
-  }
-  ::close(pipe[0]);
-  ::waitpid(child, nullptr, 0);
-  return said;
 }
 
 /// Two hosts, `here` and `there`, on one cable.
