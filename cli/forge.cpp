@@ -21,7 +21,7 @@ and says how many the client took. All addresses must be this machine's own; eve
 MODE is
   stranger  answers from an address of its own, with FAKE: what only a client that checks nothing takes
   spoof     answers as SERVER, and guesses the ID
-  flood     the same, a million times as fast as this machine can
+  flood     the same, a million times, as fast as this machine can
   replay    records what client and SERVER say to each other, and says it again
   onpath    sees each question pass, and answers it as SERVER, with the right ID, before SERVER does
 

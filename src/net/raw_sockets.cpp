@@ -4,11 +4,11 @@
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <string_view>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <utility>
@@ -20,7 +20,7 @@ namespace {
 
 /// Packets in one sendmmsg(2).
 constexpr std::size_t kPacketsMax = 64;
-constexpr std::string_view kLoopback = "lo";
+constexpr const char* kLoopback = "lo";
 
 Error raw_failure(int system_errno, const char* attempted) {
   Error error{.system_errno = system_errno, .attempted = attempted, .endpoint = {}, .advice = {}};
@@ -41,8 +41,8 @@ Error raw_failure(int system_errno, const char* attempted) {
 Descriptor v4_socket() {
   Descriptor descriptor{::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)};
   if (!descriptor) return {};
-  const bool bound =
-      ::setsockopt(descriptor.get(), SOL_SOCKET, SO_BINDTODEVICE, kLoopback.data(), kLoopback.size()) == 0;
+  const bool bound = ::setsockopt(descriptor.get(), SOL_SOCKET, SO_BINDTODEVICE, kLoopback,
+                                  static_cast<socklen_t>(std::strlen(kLoopback))) == 0;
   return bound ? std::move(descriptor) : Descriptor{};
 }
 
@@ -56,7 +56,7 @@ sockaddr_ll v6_way_in() {
   sockaddr_ll name{};
   name.sll_family = AF_PACKET;
   name.sll_protocol = htons(ETH_P_IPV6);
-  name.sll_ifindex = static_cast<int>(::if_nametoindex(kLoopback.data()));
+  name.sll_ifindex = static_cast<int>(::if_nametoindex(kLoopback));
   name.sll_halen = ETH_ALEN;
   return name;
 }

@@ -18,12 +18,18 @@ LISTING = re.compile(r"<!-- (\S+) -->\n```cpp\n(.*?)```", re.DOTALL)
 
 
 def commands(text):
-    """The lines of the README's shell blocks that call holler, without their comments."""
+    """The lines of the README's shell blocks that call holler, without their comments; a call that another one is given
+    behind `--` is one of its own."""
     for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines():
             line = line.removeprefix("$ ")
             if line.startswith("holler "):
-                yield shlex.split(line.split("<")[0], comments=True)
+                words = shlex.split(line.split("<")[0], comments=True)
+                while "--" in words:
+                    yield words[:words.index("--")]
+                    words = words[words.index("--") + 1:]
+                if words[0] == "holler":
+                    yield words
 
 
 def option_fields(path):
