@@ -72,8 +72,9 @@ std::string sent_text(const ForgeOutcome& outcome) {
 
 std::string odds_text(const ForgeField& field) {
   if (!guesses(field.settings.mode) || field.sent == 0) return "";
-  return fmt::format("it guessed {}; each was right with a chance of 1 in {}, one of them with {:.2g} at most\n",
-                     guessed_parts(field), shown_count(choices(field)), chance(field));
+  return fmt::format(
+      "it guessed {}; each was right with a chance of 1 in {}, one of them with {:.2g} at most\n",
+      guessed_parts(field), shown_count(choices(field)), chance(field));
 }
 
 std::string taken_text(const ForgeOutcome& outcome) {
