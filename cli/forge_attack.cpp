@@ -9,7 +9,7 @@ namespace {
 
 /// Datagrams between two looks at the rest of the world.
 constexpr std::size_t kSalvo = 512;
-/// What is recorded for replays.
+/// What is recorded for replays, and what waits for its answer.
 constexpr std::size_t kRecordedMax = 4096;
 constexpr std::size_t kRecordedBytesMax = std::size_t{16} << 20U;
 /// A full queue in the kernel is given time.
@@ -42,10 +42,12 @@ class Stranger final : public Attack {
 
   Result<Timestamp> attack(Timestamp now) override {
     if (!field_.forgery.is_ready()) return kNever;
+    std::size_t turns = 0;
     while (!waiting_.empty()) {
       const Endpoint client = waiting_.front();
       field_.client = client;
       while (fired_ < field_.settings.count_of()) {
+        if (++turns > kSalvo) return now;
         const auto sent = socket_.send_to(client, field_.forgery.guess(field_.random));
         if (!sent && sent.error().code != ErrorCode::refused) return failure(sent.error());
         if (sent && !*sent) return later(now, kPause);
@@ -80,9 +82,11 @@ class Spoof final : public Attack {
 
   Result<Timestamp> attack(Timestamp now) override {
     if (!field_.forgery.is_ready()) return kNever;
+    std::size_t turns = 0;
     while (!waiting_.empty()) {
       field_.client = waiting_.front();
       while (fired_ < field_.settings.count_of()) {
+        if (++turns > kSalvo) return now;
         const ByteVector bytes = field_.forgery.guess(field_.random);
         const ForgedDatagram datagram{.from = field_.settings.server, .to = *field_.client, .bytes = bytes};
         const auto sent = battery_.fire({&datagram, 1});
@@ -213,16 +217,18 @@ class OnPath final : public Attack {
   OnPath(ForgeField& field, ForgedSender sender) : field_{field}, battery_{std::move(sender)} {}
 
   void on_seen(Timestamp /*now*/, const SeenDatagram& seen, bool request) override {
-    // The forgery has learnt this very request.
-    if (request && field_.forgery.is_ready()) answers_.push_back({seen.from, field_.forgery.exact()});
+    if (!request || !field_.forgery.is_ready() || answers_.size() == kRecordedMax) return;
+    answers_.push_back({seen.from, field_.forgery.exact()});  // it has learnt this very request
   }
 
   Result<Timestamp> attack(Timestamp now) override {
+    std::size_t turns = 0;
     while (!answers_.empty()) {
       const auto& [client, bytes] = answers_.front();
       field_.client = client;
       const ForgedDatagram datagram{.from = field_.settings.server, .to = client, .bytes = bytes};
       while (fired_ < field_.settings.count_of()) {
+        if (++turns > kSalvo) return now;
         const auto sent = battery_.fire({&datagram, 1});
         if (!sent) return failure(sent.error());
         if (*sent == 0) return later(now, kPause);
@@ -240,7 +246,7 @@ class OnPath final : public Attack {
  private:
   ForgeField& field_;
   Battery battery_;
-  std::deque<std::pair<Endpoint, ByteVector>> answers_;  // at most what one look at the wire brings
+  std::deque<std::pair<Endpoint, ByteVector>> answers_;
   std::uint64_t fired_ = 0;
 };
 

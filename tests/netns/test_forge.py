@@ -69,6 +69,14 @@ class OneQuestion(Forging):
         report = json.loads(run.stdout.splitlines()[-1])["forge"]
         self.assertEqual((run.returncode, report["sent"], report["taken"]), (0, 0, 0))
 
+    def test_however_many_are_to_be_sent_it_ends_in_time(self):
+        for mode, client in (("stranger", ()), ("spoof", ()), ("onpath", self.ask())):
+            to = () if client else ("--to", "127.0.0.1:40000")
+            report, _, _ = self.forge(mode, "--count", "4000000000", "--for", "200ms", *to, client=client,
+                                      code=1 if client else 0)
+            self.assertGreater(report["sent"], 3, mode)
+            self.assertLess(report["sent"], 4_000_000_000, mode)
+
     def test_a_reader_who_goes_away_ends_it_and_its_client(self):
         forger = subprocess.Popen([*self.namespace.prefix, HOLLER, "forge", "stranger", SERVER, "-q", "--", "yes"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
