@@ -173,6 +173,8 @@ ExitCode relay_until_stopped(Impairer& relay, const Settings& settings, ImpairRe
     const Timestamp turn = report.wants_progress() ? later(start, scaled(interval, tick)) : kNever;
     if (!signals.sleep(std::min(turn, end) - monotonic_now()) || turn >= end) break;
     report.progress(relay.stats(), monotonic_now() - start);
+    // Turns that were missed, while it was stopped or its reader slept, are not made up for.
+    tick = std::max(tick, (monotonic_now() - start) / interval);
     if (standard_output().failure() != 0) break;
   }
   relaying.request_stop();

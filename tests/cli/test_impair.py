@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import termios
+import time
 import unittest
 
 import holler_test
@@ -244,6 +245,18 @@ class Output(unittest.TestCase):
         for number in (signal.SIGINT, signal.SIGTERM):
             with impair.Relay("127.0.0.1:9", "--up-delay", "1h") as relay:
                 self.assertEqual(relay.end(number), 0)
+
+    def test_counters_that_were_missed_while_it_was_stopped_are_left_out(self):
+        with holler_test.Process([holler_test.HOLLER, "impair", "127.0.0.1:0", "127.0.0.1:9", "--json", "--interval",
+                                  "10ms"]) as relay:
+            relay.out.wait_for('"counters"')
+            os.kill(relay.process.pid, signal.SIGSTOP)
+            time.sleep(0.5)  # what it misses, not what is waited for
+            os.kill(relay.process.pid, signal.SIGCONT)
+            self.assertEqual(relay.end(), 0)
+        elapsed = [json.loads(line)["elapsed_ms"] for line in relay.out.lines if '"counters"' in line]
+        for first, third in zip(elapsed, elapsed[2:]):
+            self.assertGreater(third - first, 5, "three within half an interval")
 
     def test_a_reader_who_goes_away_ends_it(self):
         process = subprocess.Popen([holler_test.HOLLER, "impair", "127.0.0.1:0", "127.0.0.1:9", "--json",
