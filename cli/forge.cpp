@@ -136,6 +136,12 @@ std::optional<std::string> interpret(const Words& words, ForgeSettings& settings
   if (!port) return port.error();
   const auto own = own_endpoint(*server, *local);
   if (!own) return own.error();
+  // They come in through the loopback interface, and what is bound to another one never hears them: a client
+  // that takes none would prove nothing (seen on Linux 6.18).
+  if (own->address.is_link_local() && settings.mode != ForgeMode::stranger) {
+    return "SERVER is a link-local address, which belongs to one interface; use another address of this "
+           "machine";
+  }
   settings.server = *own;
   settings.knows_port = words.known.port;
   settings.knows_number = words.known.number;

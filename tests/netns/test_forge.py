@@ -293,6 +293,13 @@ class OtherMachines(Forging):
         self.assertEqual(run.returncode, 2)
         self.assertIn("not an address of this machine", run.stderr)
 
+    def test_a_link_local_server_is_refused_where_no_forgery_would_arrive(self):
+        self.namespace.ip("address add fe80::77/64 dev near nodad")
+        for mode in ("spoof", "flood", "replay", "onpath"):
+            run = self.namespace.run("forge", mode, "fe80::77%near", "--for", "100ms")
+            self.assertEqual((run.returncode, run.stdout), (2, ""), mode)
+            self.assertIn("link-local", run.stderr)
+
     def test_an_outside_address_of_this_machine_is_allowed(self):
         self.serve("--delay", "300ms", address="192.0.2.1")
         report, _, _ = self.forge("spoof", server="192.0.2.1:1060", client=self.ask(server="192.0.2.1:1060"))

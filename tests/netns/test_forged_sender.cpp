@@ -103,8 +103,8 @@ TEST_F(ForgedSenderOnAHost, RefusesAddressesOfOthersAtEitherEnd) {
   ForgedSender forger = sender();
   const Endpoint own{address("10.0.0.1"), 1060};
   const Endpoint own_v6{address("2001:db8::1"), 1060};
-  for (const char* other :
-       {"10.0.0.2", "10.0.0.255", "255.255.255.255", "224.0.0.1", "0.0.0.0", "198.51.100.1"}) {
+  for (const char* other : {"10.0.0.2", "10.0.0.255", "255.255.255.255", "127.255.255.255", "224.0.0.1",
+                            "0.0.0.0", "198.51.100.1"}) {
     for (const auto& [from, to] :
          {std::pair{own, Endpoint{address(other), 53}}, std::pair{Endpoint{address(other), 53}, own}}) {
       const ForgedDatagram datagram{.from = from, .to = to, .bytes = bytes_of("FAKE")};
