@@ -221,7 +221,9 @@ struct Message {
 ///         its questions: the records before the end are returned.
 /// @bound  memory: 60 times `message`, less than 4 MB at its largest; time: 127 labels for each name
 [[nodiscard]] std::optional<Message> decode_message(Bytes bytes);
-/// Writes a message, without compression.
+/// Writes a message. What decode_message has read is written as the same message, though not always as the
+/// same bytes: names are not compressed, the EDNS record comes last, bits and bytes that mean nothing (the
+/// header's Z bit, EDNS's flags but DO, what trails behind the message, TTLs over 2^31 - 1) are left out.
 /// @return nullopt: over kMessageBytesMax, or a field that its place has no room for
 [[nodiscard]] std::optional<ByteVector> encode_message(const Message& message);
 
