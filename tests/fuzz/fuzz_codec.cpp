@@ -5,9 +5,10 @@
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/oracle.hpp"
 #include "tests/fuzz/targets.hpp"
+#include "wire/udp_packet.hpp"
 
 // Any bytes as a datagram of holler's own format and of none, read as a reply and as a request; what reads is
-// written again. And any stamps, written and read again.
+// written again. Any bytes as a packet with its headers. And any stamps, written and read again.
 
 namespace holler::fuzz {
 namespace {
@@ -81,6 +82,20 @@ void check_reply(const Codec& codec, Bytes datagram) {
           "what does not fit is not written");
 }
 
+void check_packet(Bytes packet) {
+  const auto view = decode_udp_packet(packet);
+  if (!view) return;
+  require(lies_in(view->payload, packet), "views point into the packet");
+  if (view->from.address.is_v6() != view->to.address.is_v6()) return;  // one of them is IPv4-mapped
+  ByteVector out(udp_headers_bytes(view->from.address) + view->payload.size());
+  const auto size = encode_udp_packet(view->from, view->to, 64, view->payload, out);
+  require(size == out.size(), "what is found in a packet can be written as one");
+  const auto back = decode_udp_packet(out);
+  require(
+      back && back->from == view->from && back->to == view->to && same_bytes(back->payload, view->payload),
+      "what is written is found again");
+}
+
 /// In whole units, as it travels.
 template <class Unit>
 Duration travelled(Duration length, std::uint32_t most) {
@@ -125,34 +140,39 @@ void check_reply_stamp(Input& input) {
   const Codec& codec = holler_codec();
   std::array<std::byte, 16> cookie{};
   for (std::byte& byte : cookie) byte = std::byte{input.byte()};
-  const ReplyStamp stamp{.kind = static_cast<ReplyKind>(input.below(7)),
-                         .number = input.number<std::uint64_t>(),
-                         .id = input.number<std::uint64_t>(),
-                         .attempt = input.byte(),
-                         .hold = input.duration(),
-                         .retry_after = input.duration(),
-                         .life = input.number<std::uint32_t>() | 1U,
-                         .age = input.duration(),
-                         .reason = input.number<std::uint16_t>(),
-                         .cookie = cookie};
+  const ReplyStamp stamp{
+      .kind = static_cast<ReplyKind>(input.below(static_cast<std::uint32_t>(ReplyKind::dropped) + 1)),
+      .number = input.number<std::uint64_t>(),
+      .id = input.number<std::uint64_t>(),
+      .attempt = input.byte(),
+      .hold = input.duration(),
+      .retry_after = input.duration(),
+      .life = input.one_in(4) ? 0 : input.number<std::uint32_t>(),
+      .age = input.duration(),
+      .reason = input.number<std::uint16_t>(),
+      .cookie = cookie};
   std::array<std::byte, 64> out{};
   const auto size = codec.encode_reply_header(stamp, out);
   require(size.has_value() == (stamp.kind != ReplyKind::dropped), "every kind but one can be said");
   if (!size) return;
   const ReplyView view = codec.decode_reply(Bytes{out}.first(*size));
+  if (stamp.kind == ReplyKind::restarted && stamp.life == 0) {
+    require(view.kind == ReplyKind::dropped, "who has been restarted has a life");
+    return;
+  }
   require(view.kind == stamp.kind && view.number == stamp.number && view.id == stamp.id &&
-              view.attempt == stamp.attempt && view.reason == stamp.reason && view.payload.empty(),
+              view.attempt == stamp.attempt && view.reason == stamp.reason && view.life == stamp.life &&
+              view.payload.empty(),
           "an answer reads as it was written");
   const bool waits = stamp.kind == ReplyKind::working || stamp.kind == ReplyKind::busy;
-  require(view.hold == travelled<std::chrono::microseconds>(stamp.hold, 0xffffffff) &&
-              view.retry_after == (waits ? travelled<std::chrono::milliseconds>(stamp.retry_after, 0xffffffff)
-                                         : Duration::zero()),
-          "time is rounded up");
-  require(view.age <= std::max(waits ? Duration::zero() : stamp.age, Duration::zero()) &&
-              (waits || stamp.age - view.age < std::chrono::milliseconds{1} ||
-               view.age == std::chrono::milliseconds{0xffffffff}),
-          "an age is rounded down");
-  require(view.life == stamp.life, "a life stays");
+  using std::chrono::milliseconds;
+  require(
+      view.hold == travelled<std::chrono::microseconds>(stamp.hold, 0xffffffff) &&
+          view.retry_after == (waits ? travelled<milliseconds>(stamp.retry_after, 0xffffffff) : Duration{}),
+      "time is rounded up");
+  require(waits || (view.age <= stamp.age &&
+                    (stamp.age - view.age < milliseconds{1} || view.age == milliseconds{0xffffffff})),
+          "but an age is rounded down");
   require(same_bytes(view.cookie, stamp.kind == ReplyKind::verify ? Bytes{cookie} : Bytes{}),
           "a cookie stays");
 }
@@ -164,6 +184,7 @@ void run_codec(Bytes input) {
     check_request(*codec, input);
     check_reply(*codec, input);
   }
+  check_packet(input);
   Input as_request{input};
   check_request_stamp(as_request);
   Input as_reply{input};

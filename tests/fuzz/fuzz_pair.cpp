@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "holler/codecs.hpp"
@@ -14,8 +15,9 @@
 #include "tests/fuzz/oracle.hpp"
 #include "tests/fuzz/targets.hpp"
 
-// Askers and a server, joined by a network that loses, repeats, delays and reorders as the input says, and by
-// a NAT that moves askers to other ports. In the end the network heals, and who still waits is answered.
+// Askers and a server that may be restarted, joined by a network that loses, repeats, delays and reorders as
+// the input says, and by a NAT that moves askers to other ports. In the end the network heals, and who still
+// waits is answered.
 
 namespace holler::fuzz {
 namespace {
@@ -41,16 +43,17 @@ class Driver {
       askers_.push_back(std::make_unique<WatchedRequester>(*codec_, random_, options));
     }
     small_ = input.one_in(4);
-    ResponderOptions serving{.datagram_bytes_max = 256};
+    serving_.datagram_bytes_max = 256;
     if (small_) {
-      serving.jobs_max = 1 + input.below(3);
-      serving.conversations_max = 1 + input.below(3);
-      serving.replies_max = 8 + input.below(64);
-      serving.reply_bytes_max = input.below(200);
+      serving_.jobs_max = 1 + input.below(3);
+      serving_.conversations_max = 1 + input.below(3);
+      serving_.replies_max = 8 + input.below(64);
+      serving_.reply_bytes_max = input.below(200);
     }
     // A plain server has no other way to keep within the limit than to be silent.
-    serving.amplification_max = codec_->traits().numbered && input.one_in(2) ? 1 : 3;
-    server_ = std::make_unique<WatchedResponder>(std::vector<const Codec*>{codec_}, random_, serving);
+    serving_.amplification_max = codec_->traits().numbered && input.one_in(2) ? 1 : 3;
+    if (input.one_in(4)) serving_.strangers_after = std::chrono::seconds{5};
+    begin_life(now_ - std::chrono::hours{240});
   }
 
   void run() {
@@ -73,11 +76,12 @@ class Driver {
   };
 
   void step() {
-    switch (input_->below(16)) {
+    switch (input_->below(17)) {
       case 0:
       case 1:
       case 2: return ask();
       case 3: return cancel();
+      case 16: return input_->one_in(3) ? restart() : lose();
       case 4:
       case 5:
       case 6:
@@ -100,12 +104,17 @@ class Driver {
     const std::size_t asker = input_->below(kAskers);
     // A name for each request, so that answers cannot be mixed up without being seen.
     const std::string name = std::to_string(asker) + "/" + std::to_string(askers_[asker]->asked().size());
-    const RequestOptions options{
+    RequestOptions options{
         .deadline = input_->duration(),
         .attempts_max = input_->one_in(8) ? input_->below(4) : 0,
         // A protocol without numbers gets a socket for each request, as the client gives it one.
         .channel = codec_->traits().numbered ? input_->below(3)
                                              : static_cast<std::uint32_t>(askers_[asker]->asked().size())};
+    options.repeatable = input_->one_in(4);
+    const bool heard = std::ranges::any_of(askers_[asker]->asked(), [](const WatchedRequester::Asked& asked) {
+      return asked.end == Outcome::answered;
+    });
+    if (codec_->traits().numbered && heard && !options.repeatable) careful_.insert(name);
     static_cast<void>(askers_[asker]->start(now_, kServer, bytes_of(name), options));
   }
 
@@ -155,18 +164,48 @@ class Driver {
 
   void deliver(const Packet& packet) {
     if (!packet.to_server) {
-      static_cast<void>(askers_[packet.asker]->deliver(
-          now_, {.from = kServer, .channel = packet.channel, .bytes = packet.bytes}));
+      const auto verdict = askers_[packet.asker]->deliver(
+          now_, {.from = kServer, .channel = packet.channel, .bytes = packet.bytes});
+      const auto& asked = askers_[packet.asker]->asked();
+      const auto whose = std::ranges::find(asked, verdict.request, &WatchedRequester::Asked::handle);
+      if (verdict.used && whose != asked.end() && whose->end) check_end(*whose);
       return;
     }
     const auto which = server_->deliver(now_, {.from = packet.outside, .to = kServer, .bytes = packet.bytes});
     if (which) open_.push_back(*which);
   }
 
+  /// What an asker is told of how often its request has been done.
+  void check_end(const WatchedRequester::Asked& asked) const {
+    if (!codec_->traits().numbered) return;
+    require(restarts_ > 0 || (asked.end != Outcome::unknown && !asked.maybe_repeated),
+            "a server that was never restarted leaves no doubt");
+    // docs/limits.md: a request is remembered for ten minutes of its deadline.
+    if (asked.options.deadline > std::chrono::minutes{10} || asked.end != Outcome::answered) return;
+    // A copy in the network may reach the next life after the first one's reply has left: of that, nobody can
+    // know (docs/at-most-once.md). Who is given the second life's reply is told.
+    require(text_of(asked.answer) == answer_to(asked.payload, 1) || asked.maybe_repeated,
+            "a request that was done before is not said to be done for the first time");
+  }
+
   void lose() {
     if (under_way_.empty()) return;
     const std::size_t which = input_->below(static_cast<std::uint32_t>(under_way_.size()));
     under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(which));
+  }
+
+  /// The server is killed, and started again without a memory.
+  void restart() {
+    ++restarts_;
+    now_ += std::chrono::milliseconds{1};  // nothing is sent, done and forgotten in no time at all
+    begin_life(now_);
+    wake();
+  }
+
+  void begin_life(Timestamp born) {
+    serving_.born = born;
+    server_ = std::make_unique<WatchedResponder>(std::vector<const Codec*>{codec_}, random_, serving_);
+    open_.clear();
   }
 
   void move_nat() {
@@ -179,21 +218,32 @@ class Driver {
     const std::size_t place = input_->below(static_cast<std::uint32_t>(open_.size()));
     const std::size_t which = open_[place];
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(place));
-    switch (input_->below(8)) {
+    const std::uint32_t choice = input_->below(8);
+    if (choice == 0 || choice == 2) do_it(server_->handed()[which].payload);
+    switch (choice) {
       case 0: server_->refuse(now_, which, 42); break;
       case 1: server_->postpone(now_, which, input_->duration()); break;
       case 2:
         server_->ignore(now_, which);
-        ignored_[server_->handed()[which].from.address.bytes()[3] - 1U] = true;
+        ignored_.emplace(text_of(server_->handed()[which].payload));
         break;
       case 3: answer(which, later(now_, input_->duration())); break;
       default: answer(which, Timestamp::min()); break;
     }
   }
 
+  /// @return how often it has been done by now
+  unsigned do_it(Bytes payload) {
+    const std::string name{text_of(payload)};
+    const auto [first, fresh] = first_life_.emplace(name, restarts_);
+    require(fresh || first->second == restarts_ || !careful_.contains(name),
+            "who has heard from a server gets nothing done by two lives of it");
+    return ++done_[name];
+  }
+
   void answer(std::size_t which, Timestamp not_before) {
     const Bytes payload = server_->handed()[which].payload;
-    const unsigned run = ++runs_[std::string{text_of(payload)}];
+    const unsigned run = do_it(payload);
     server_->reply(now_, which, bytes_of(answer_to(payload, run)), not_before);
   }
 
@@ -216,8 +266,9 @@ class Driver {
 
   /// From here on nothing is lost, and the server answers at once.
   void heal() {
-    const Timestamp healed = now_;
-    for (int turns = 0; live() > 0 && now_ - healed < kTimeEnough; ++turns) {
+    // A server with small tables says "busy" every second: what that does shows soon.
+    const Timestamp healed_for_long = now_ + (small_ ? Duration{std::chrono::seconds{10}} : kTimeEnough);
+    for (int turns = 0; live() > 0 && now_ < healed_for_long; ++turns) {
       require(turns < 100'000, "a network that works is not kept busy for nothing");
       for (const std::size_t which : std::exchange(open_, {})) answer(which, Timestamp::min());
       flush();
@@ -229,7 +280,7 @@ class Driver {
         flush();
       }
       if (live() == 0) break;
-      now_ = std::max(now_, std::min(next_wake(), healed + kTimeEnough));
+      now_ = std::max(now_, std::min(next_wake(), healed_for_long));
       wake();
     }
     for (std::size_t asker = 0; asker < kAskers; ++asker) {
@@ -240,10 +291,18 @@ class Driver {
     }
   }
 
-  /// Where nobody has promised an answer: a server with small tables may be busy for long, and who has had
-  /// requests ignored may have its congestion window full of them (docs/limits.md).
+  /// Where nobody has promised an answer: a server with small tables may be busy for long, and one that has
+  /// ignored a request stays silent.
   bool given_up_on(std::size_t asker, const WatchedRequester::Asked& asked) const {
-    return small_ || asked.options.attempts_max != 0 || ignored_[asker];
+    if (small_ || asked.options.attempts_max != 0) return true;
+    return ignored_.contains(std::string{text_of(asked.payload)}) || !has_its_turns(asker);
+  }
+
+  /// Who has had several requests ignored asks new ones at the pace at which it gives up waiting for those.
+  bool has_its_turns(std::size_t asker) const {
+    return std::ranges::count_if(askers_[asker]->asked(), [&](const WatchedRequester::Asked& asked) {
+             return ignored_.contains(std::string{text_of(asked.payload)});
+           }) <= 4;
   }
 
   std::size_t live() const {
@@ -256,8 +315,8 @@ class Driver {
     for (const auto& asker : askers_) {
       for (const auto& asked : asker->asked()) {
         if (asked.end != Outcome::answered) continue;
-        const auto runs = runs_.find(std::string{text_of(asked.payload)});
-        require(runs != runs_.end(), "an answer has been given by the handler");
+        const auto runs = done_.find(std::string{text_of(asked.payload)});
+        require(runs != done_.end(), "an answer has been given by the handler");
         bool given = false;
         for (unsigned run = 1; run <= runs->second; ++run) {
           given = given || text_of(asked.answer) == answer_to(asked.payload, run);
@@ -271,14 +330,18 @@ class Driver {
   SeededRandom random_;
   const Codec* codec_;
   bool small_ = false;
+  ResponderOptions serving_;
+  unsigned restarts_ = 0;
   std::vector<std::unique_ptr<WatchedRequester>> askers_;
   std::unique_ptr<WatchedResponder> server_;
   std::array<std::uint32_t, kAskers> nat_{};
-  std::array<bool, kAskers> ignored_{};  // whether a request of theirs has been
+  std::set<std::string> ignored_;  // requests that the handler has let go of without a word
   std::deque<Packet> under_way_;
-  std::vector<std::size_t> open_;         // handed out, unanswered
-  std::map<std::string, unsigned> runs_;  // how often a handler has answered which payload
-  Timestamp now_{std::chrono::seconds{1000}};
+  std::vector<std::size_t> open_;               // handed out, unanswered
+  std::set<std::string> careful_;               // requests of askers who had heard from the server before
+  std::map<std::string, unsigned> first_life_;  // which life did it first
+  std::map<std::string, unsigned> done_;        // how often a handler has done something for which payload
+  Timestamp now_{std::chrono::hours{1000}};
 };
 
 }  // namespace

@@ -113,6 +113,7 @@ class Driver {
                            .backoff_max = input_->one_in(2) ? input_->duration() : std::chrono::seconds{60},
                            .jitter = {input_->byte(), input_->byte()},
                            .channel = input_->below(3)};
+    options.repeatable = input_->one_in(4);
     options.promiscuous = input_->one_in(24);
     if (input_->one_in(16)) options.deadline = -options.deadline;
     if (input_->one_in(32)) {
@@ -146,12 +147,11 @@ class Driver {
   ByteVector any_answer(const Sent& sent) {
     std::array<std::byte, 16> cookie{};
     cookie[0] = std::byte{input_->byte()};
-    // "reply" is the last kind but one, so that most are of another kind.
     const ReplyStamp stamp{.kind = static_cast<ReplyKind>(input_->below(kReplyKinds)),
                            .attempt = input_->byte(),
                            .hold = input_->duration(),
                            .retry_after = input_->duration(),
-                           .life = input_->below(4),
+                           .life = input_->below(3),
                            .age = input_->duration(),
                            .reason = input_->byte(),
                            .cookie = cookie};
@@ -207,7 +207,8 @@ class Driver {
 
   void teach() {
     const Endpoint peer = any_peer();
-    const PeerMemory memory{.srtt = input_->duration(), .rttvar = input_->duration()};
+    const PeerMemory memory{
+        .srtt = input_->duration(), .rttvar = input_->duration(), .life = input_->below(3)};
     requester_.engine().remember(peer, memory);
     const auto known = requester_.engine().recall(peer);
     require(!known || (known->srtt >= Duration::zero() && known->rttvar >= Duration::zero()),

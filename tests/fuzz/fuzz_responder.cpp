@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kStepsMax = 400;
 constexpr std::size_t kKept = 32;
+constexpr std::uint32_t kLife = 2;
 
 std::vector<const Codec*> codecs_for(std::uint32_t choice) {
   switch (choice) {
@@ -39,6 +40,9 @@ ResponderOptions options_from(Input& input) {
   options.working_retry = input.duration();
   options.busy_retry = input.duration();
   options.amplification_max = input.below(5);
+  options.life = kLife;
+  options.standing_wait = input.one_in(2) ? input.duration() : Duration::zero();
+  if (input.one_in(4)) options.strangers_after = input.duration();
   options.answer_broadcast = input.one_in(2);
   return options;
 }
@@ -104,12 +108,13 @@ class Driver {
                        .id = (conversation << 32U | number) * 0x9e3779b97f4a7c15U,
                        .attempt = 1,
                        .time_left = input_->duration()};
+    if (input_->one_in(2)) stamp.life = input_->one_in(8) ? kLife + 1 : kLife;
     if (input_->one_in(4)) stamp.done_below = number - std::min<std::uint64_t>(number, input_->below(24));
     if (input_->one_in(16)) stamp.id ^= 1U;
     std::array<std::byte, 16> cookie{};
     if (input_->one_in(4)) stamp.cookie = input_->one_in(2) ? Bytes{cookie_} : Bytes{cookie};
     const Endpoint from = any_asker();
-    ByteVector bytes(100);
+    ByteVector bytes(120);
     const auto size = holler_codec().encode_request(stamp, input_->bytes(input_->below(40)), bytes);
     if (!size) return;
     bytes.resize(*size);
@@ -134,10 +139,10 @@ class Driver {
 
   void deliver(Sent datagram) {
     Incoming incoming{.from = datagram.from, .to = datagram.to, .bytes = datagram.bytes};
+    if (input_->one_in(3)) incoming.waited = std::min(input_->duration(), Duration{std::chrono::minutes{1}});
     if (input_->one_in(16)) {
       incoming.delivery = static_cast<Delivery>(input_->below(3));
       incoming.truncated = input_->one_in(4);
-      incoming.waited = std::min(input_->duration(), Duration{std::chrono::minutes{1}});
     }
     static_cast<void>(responder_.deliver(now_, incoming));
     asked_.push_front(std::move(datagram));

@@ -99,8 +99,8 @@ WatchedRequester::Expected WatchedRequester::expect(const Arrival& arrival) {
   if (arrival.truncated || view.kind == ReplyKind::dropped) return {};
   Asked* asked = answers(arrival, view);
   if (asked != nullptr && view.kind == ReplyKind::reply && codec_->mismatch(asked->payload, view)) return {};
-  if (asked != nullptr && view.kind == ReplyKind::verify && asked->granted >= kGrantedMax) return {};
   if (asked != nullptr && view.kind == ReplyKind::restarted && asked->life == view.life) return {};
+  if (asked != nullptr && view.kind == ReplyKind::verify && asked->granted >= kGrantedMax) return {};
   return {.asked = asked, .view = view};
 }
 
@@ -131,16 +131,7 @@ void WatchedRequester::check_used(Timestamp now, const Arrival& arrival, const E
   Asked& asked = *expected.asked;
   const ReplyView& view = expected.view;
   require(verdict.used == view.kind && verdict.request == asked.handle, "an answer is used for its request");
-  if (asked.life == 0 && view.kind != ReplyKind::restarted) asked.life = view.life;
   switch (view.kind) {
-    case ReplyKind::restarted:
-      require(!asked.end || (*asked.end == Outcome::unknown && !asked.options.repeatable),
-              "another life leaves the outcome unknown, unless that does no harm");
-      asked.life = view.life;
-      if (asked.end || asked.granted >= kGrantedMax) break;
-      ++asked.granted;
-      asked.quiet_until = now;
-      break;
     case ReplyKind::reply:
       require(asked.end == Outcome::answered && events_seen_ == 1, "a reply ends its request, and no other");
       require(last_event_->from == arrival.from && last_event_->payload.data() == view.payload.data() &&
@@ -156,12 +147,30 @@ void WatchedRequester::check_used(Timestamp now, const Arrival& arrival, const E
       require(!asked.end, "a note does not end a request");
       asked.quiet_until = later(now, std::min(view.retry_after, kRestMax));
       break;
+    case ReplyKind::restarted: return check_restarted(now, asked, view);
     default:
       require(!asked.end, "a note does not end a request");
       ++asked.granted;
       asked.quiet_until = now;
       break;
   }
+  if (asked.life == 0) asked.life = view.life;
+}
+
+/// Another life of the server than the one that was asked has not taken the request.
+void WatchedRequester::check_restarted(Timestamp now, Asked& asked, const ReplyView& view) {
+  if (asked.end) {
+    require(asked.end == Outcome::unknown && !asked.options.repeatable,
+            "what is unknown is not to be repeated");
+    // The 500th part is what clocks may differ by (docs/at-most-once.md).
+    require(now - (view.age - view.age / 500) > asked.first_sent,
+            "only a life that began after the request was sent leaves it unknown");
+    return;
+  }
+  asked.life = view.life;
+  if (asked.granted >= kGrantedMax) return;  // the next copy leaves in its time
+  ++asked.granted;
+  asked.quiet_until = now;
 }
 
 void WatchedRequester::check_promiscuous(const Arrival& arrival, const Verdict& verdict) {
@@ -243,6 +252,7 @@ std::optional<Transmit> WatchedRequester::transmit(Timestamp now) {
       asked->options.attempts_max != 0 ? asked->options.attempts_max : codec_->traits().schedule.attempts_max;
   require(most == 0 || asked->sent <= most + asked->granted, "attempts are limited");
   asked->quiet_until = later(now, sent->wait);
+  if (asked->sent == 1) asked->first_sent = now;
   check_stamp(*asked, Bytes{buffer_}.first(sent->bytes));
   return sent;
 }
@@ -261,10 +271,11 @@ void WatchedRequester::check_stamp(Asked& asked, Bytes datagram) {
   require(!view.drop && same_bytes(view.payload, asked.payload), "a request carries its payload");
   require(asked.sent == 1 || (asked.number == view.number && asked.id == view.id), "all copies have one ID");
   require(view.attempt == std::min(asked.sent, 255U), "a copy says which it is");
-  require(asked.sent == 1 || asked.life == 0 || asked.life == view.life, "all copies name one life");
-  asked.life = view.life;
+  require(asked.sent == 1 || asked.life == 0 || asked.life == view.life,
+          "all copies are for one life, until the asker hears of another");
   asked.number = view.number;
   asked.id = view.id;
+  asked.life = view.life;
   const auto [known, added] = conversations_.emplace(view.conversation, asked.peer);
   require(added || known->second == asked.peer, "a conversation is with one peer");
   for (const Asked& other : asked_) {
@@ -295,6 +306,7 @@ void WatchedRequester::end(Timestamp now, const RequestEvent& event) {
             "silence lasts until the deadline, or to the end of the last wait");
   }
   asked->end = event.outcome;
+  asked->maybe_repeated = event.maybe_repeated;
   asked->answer = copy_of(event.payload);
   --live_;
 }

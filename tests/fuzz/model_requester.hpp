@@ -21,12 +21,14 @@ class WatchedRequester {
     ByteVector payload;
     Timestamp started;
     Timestamp deadline;
-    std::uint32_t sent = 0;      // transmissions
-    std::uint32_t granted = 0;   // of them, those that a peer has asked for at once
-    ByteVector datagram;         // as sent last
-    std::uint64_t number = 0;    // as sent, where the protocol has one
-    std::uint64_t id = 0;        // likewise
-    std::uint32_t life = 0;      // of the server, that it is for
+    std::uint32_t sent = 0;     // transmissions
+    std::uint32_t granted = 0;  // of them, those that a peer has asked for at once
+    ByteVector datagram;        // as sent last
+    std::uint64_t number = 0;   // as sent, where the protocol has one
+    std::uint64_t id = 0;       // likewise
+    std::uint32_t life = 0;     // of the server that it is for, as far as is known
+    Timestamp first_sent;
+    bool maybe_repeated = false;
     Timestamp quiet_until;       // no transmission before then
     std::optional<Outcome> end;  // how it ended
     ByteVector answer;
@@ -63,6 +65,7 @@ class WatchedRequester {
   Expected expect(const Arrival& arrival);
   Asked* answers(const Arrival& arrival, const ReplyView& view);
   void check_used(Timestamp now, const Arrival& arrival, const Expected& expected, const Verdict& verdict);
+  void check_restarted(Timestamp now, Asked& asked, const ReplyView& view);
   void check_promiscuous(const Arrival& arrival, const Verdict& verdict);
   void check_stamp(Asked& asked, Bytes datagram);
   void take_events(Timestamp now);

@@ -196,6 +196,7 @@ void WatchedResponder::check_sent(const ResponseTransmit& sent) {
     return;
   }
   require(view.kind == sent.kind, "a datagram says what it is");
+  require(view.life != 0 && (options_.life == 0 || view.life == options_.life), "and whose it is");
   if (view.kind != ReplyKind::reply && view.kind != ReplyKind::refused) return;
   const auto known = ends_.find({view.id, view.number});
   require(known != ends_.end() && std::ranges::any_of(known->second,
