@@ -115,7 +115,7 @@ class Spoof final : public Attack {
 class Flood final : public Attack {
  public:
   Flood(ForgeField& field, ForgedSender sender, std::pair<std::uint16_t, std::uint16_t> ports)
-      : field_{field}, battery_{std::move(sender)}, ports_{ports} {}
+      : field_{field}, battery_{std::move(sender)}, ports_{std::move(ports)} {}
 
   void on_client(const Endpoint& client) override {
     field_.client = client;
@@ -218,7 +218,7 @@ class OnPath final : public Attack {
 
   void on_seen(Timestamp /*now*/, const SeenDatagram& seen, bool request) override {
     if (!request || !field_.forgery.is_ready() || answers_.size() == kRecordedMax) return;
-    answers_.push_back({seen.from, field_.forgery.exact()});  // it has learnt this very request
+    answers_.emplace_back(seen.from, field_.forgery.exact());  // it has learnt this very request
   }
 
   Result<Timestamp> attack(Timestamp now) override {

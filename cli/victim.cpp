@@ -117,7 +117,7 @@ void VictimOutput::read_line(std::string_view line) {
 }
 
 Victim::~Victim() {
-  terminate();
+  if (pid_ >= 0 && !has_ended()) end_process();
   if (pipe_ >= 0) ::close(pipe_);
   if (process_ >= 0) ::close(process_);
 }
@@ -179,6 +179,11 @@ void Victim::finish_output() {
 
 void Victim::terminate() {
   if (pid_ < 0 || has_ended()) return;
+  end_process();
+  finish_output();
+}
+
+void Victim::end_process() noexcept {
   (void)::kill(pid_, SIGTERM);
   pollfd ended{process_, POLLIN, 0};
   if (process_ < 0 || ::poll(&ended, 1, kGraceMilliseconds) != 1) (void)::kill(pid_, SIGKILL);
@@ -186,7 +191,6 @@ void Victim::terminate() {
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   status_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  finish_output();
 }
 
 std::vector<Endpoint> Victim::sockets() const {

@@ -75,6 +75,7 @@ class Victim {
  private:
   void read_output();
   void finish_output();
+  void end_process() noexcept;
 
   std::vector<std::string> command_;
   VictimOutput output_;
