@@ -145,9 +145,12 @@ void Oracle::on_end(const Host& client, const RequestEvent& event) {
   }
 }
 
+/// Or seems to have: the age that a server tells is less than the truth when its clock has stood still.
 bool Oracle::has_restarted(const Endpoint& server) const {
   const auto number = server_at_.find(server);
-  return number == server_at_.end() || servers_.at(number->second).host->restarts() != 0;
+  if (number == server_at_.end()) return true;
+  const Host& host = *servers_.at(number->second).host;
+  return host.restarts() != 0 || host.asleep() != Duration::zero();
 }
 
 /// A handler that has not answered, or has answered nothing, as it wanted, leaves nobody to blame.

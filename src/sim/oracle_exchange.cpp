@@ -48,7 +48,8 @@ void Oracle::on_run(const Host& server, const IncomingRequest& request, Bytes da
           before.conversation != run.conversation || before.postponed) {
         continue;
       }
-      if (before.life == run.life ? now < before.remembered_until : run.names_life && clock_is_true(run)) {
+      if (before.life == run.life ? now < before.remembered_until
+                                  : before.names_life && !may_cross_lives(run)) {
         violate(Invariant::runs_once,
                 holler::format("server {} runs request #{} of conversation {} a second time{}", run.server,
                                run.number, run.conversation,
@@ -62,10 +63,13 @@ void Oracle::on_run(const Host& server, const IncomingRequest& request, Bytes da
   jobs_[key_of(server, request.job)] = index;
 }
 
-/// Whether its asker's clock has never stood still: how old a server's life is, it tells with that.
-bool Oracle::clock_is_true(const RunLedger& run) const {
-  return std::none_of(asks_.begin(), asks_.end(), [&run](const AskLedger& ask) {
-    return ask.conversation == run.conversation && ask.client->asleep() != Duration::zero();
+/// Who says that a question may be done twice gets it done twice; and an asker whose clock has stood still
+/// cannot tell how old a server's life is.
+bool Oracle::may_cross_lives(const RunLedger& run) const {
+  return std::any_of(asks_.begin(), asks_.end(), [&run](const AskLedger& ask) {
+    return ask.conversation == run.conversation &&
+           (ask.client->asleep() != Duration::zero() ||
+            (ask.options.repeatable && ask.number == run.number && ask.id == run.id));
   });
 }
 

@@ -86,6 +86,7 @@ ServerPlan draw_server(Dice& dice) {
   if (dice.one_in(5)) server.limits.conversations_max = dice.from_to(2, 20);
   if (dice.one_in(5)) server.limits.replies_max = dice.from_to(64, 400);
   if (dice.one_in(6)) server.limits.reply_bytes_max = dice.from_to(100, 20'000);
+  if (dice.one_in(6)) server.limits.strangers_after = dice.spread(1s, 120s);
   return server;
 }
 
@@ -108,9 +109,12 @@ AskPlan draw_ask(Dice& dice, const Scenario& scenario) {
   ask.options.deadline = dice.one_in(3) ? dice.spread(1ns, 10s) : dice.between(1s, 10min);
   if (dice.one_in(3)) ask.options.first_wait = dice.spread(1ms, 2s);
   ask.options.backoff_max = dice.one_in(3) ? Duration{60s} : dice.spread(50ms, 10s);
+  // Hundreds that are asked for ten minutes twenty times a second only take long.
+  ask.options.backoff_max = std::max(ask.options.backoff_max, ask.options.deadline / 2000);
   if (dice.one_in(8)) ask.options.attempts_max = dice.from_to(1, 5);
   if (dice.one_in(3)) ask.options.jitter = percent(dice.upto(100));
   ask.options.channel = dice.upto(2);
+  ask.options.repeatable = dice.one_in(12);
   if (dice.one_in(12)) ask.cancelled = dice.spread(1ns, 20s);
   return ask;
 }

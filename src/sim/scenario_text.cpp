@@ -68,6 +68,7 @@ std::string words(const ServerPlan& plan) {
   tell(out, "conversations_max", plan.limits.conversations_max, usual.conversations_max);
   tell(out, "replies_max", plan.limits.replies_max, usual.replies_max);
   tell(out, "reply_bytes_max", plan.limits.reply_bytes_max, usual.reply_bytes_max);
+  tell(out, "strangers after", plan.limits.strangers_after);
   return out;
 }
 
@@ -90,6 +91,7 @@ std::string words(const AskPlan& plan) {
   tell(out, "jitter", plan.options.jitter);
   tell(out, "channel", plan.options.channel);
   tell(out, "cancelled after", plan.cancelled);
+  if (plan.options.repeatable) out += ", repeatable";
   return out;
 }
 

@@ -113,6 +113,10 @@ class Shrinker {
     }
     smaller = reset<Duration>(field(&ServerPlan::service_max), {}) || smaller;
     smaller = reset<Duration>(field(&ServerPlan::hold_back_max), {}) || smaller;
+    const auto strangers = [i](Scenario& scenario) -> Duration& {
+      return scenario.servers[i].limits.strangers_after;
+    };
+    smaller = reset<Duration>(strangers, {}) || smaller;
     for (auto member : {&ResponderOptions::jobs_max, &ResponderOptions::conversations_max,
                         &ResponderOptions::replies_max, &ResponderOptions::reply_bytes_max}) {
       const auto limit = [i, member](Scenario& scenario) -> std::size_t& {
@@ -139,6 +143,7 @@ class Shrinker {
     smaller = reset<std::uint32_t>(option(&RequestOptions::attempts_max), 0) || smaller;
     smaller = reset<std::uint32_t>(option(&RequestOptions::channel), 0) || smaller;
     smaller = reset<Duration>(option(&RequestOptions::first_wait), {}) || smaller;
+    smaller = reset<bool>(option(&RequestOptions::repeatable), false) || smaller;
     return reset<Ratio>(option(&RequestOptions::jitter), percent(25)) || smaller;
   }
 
