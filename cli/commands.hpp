@@ -15,5 +15,6 @@ void add_impair(CLI::App& app, ExitCode& exit_code);
 void add_dns(CLI::App& app, ExitCode& exit_code);
 void add_ports(CLI::App& app, ExitCode& exit_code);
 void add_forge(CLI::App& app, ExitCode& exit_code);
+void add_sim(CLI::App& app, ExitCode& exit_code);
 
 }  // namespace holler::cli

@@ -19,6 +19,7 @@ constexpr const char* kExamples = R"(Examples:
   holler dns example.org AAAA                  ask a name server
   holler ports domain 5432                     what is known of these ports
   holler impair :5300 localhost:53 --loss 20%  a bad network in front of any UDP server
+  holler sim --clients 100000 --loss 20%       a crowd on a simulated network
 
 'holler COMMAND --help' shows more examples, and every option.
 
@@ -63,13 +64,14 @@ ExitCode run(int argc, char** argv) {
   add_ports(app, exit_code);
   add_forge(app, exit_code);
   add_impair(app, exit_code);
+  add_sim(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return explain(app, error);
   }
   if (app.get_subcommands().empty()) {
-    complain("say what to do: serve, ask, dns, ports, forge or impair; 'holler --help' shows how");
+    complain("say what to do: serve, ask, dns, ports, forge, impair or sim; 'holler --help' shows how");
     return ExitCode::usage;
   }
   return exit_code;

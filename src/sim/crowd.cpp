@@ -70,15 +70,13 @@ class Crowd::Arrivals final : public Host {
       return;
     }
     const auto first = std::min<std::uint64_t>(options.clients, options.requests);
-    for (std::uint32_t client = 0; client < first; ++client) think(client);
+    for (std::uint32_t client = 0; client < first; ++client) add(client);
   }
 
   /// The client's question has ended: it thinks, and asks again.
   void think(std::uint32_t client) {
     if (open()) return;
-    thinking_.push_back(
-        {later(world_.now(), exponential(crowd_.options_.think, random_)), sequence_++, client});
-    std::push_heap(thinking_.begin(), thinking_.end(), Later{});
+    add(client);
     world_.rearm(*this);
   }
 
@@ -113,6 +111,11 @@ class Crowd::Arrivals final : public Host {
       return left.when != right.when ? left.when > right.when : left.sequence > right.sequence;
     }
   };
+  void add(std::uint32_t client) {
+    thinking_.push_back(
+        {later(world_.now(), exponential(crowd_.options_.think, random_)), sequence_++, client});
+    std::push_heap(thinking_.begin(), thinking_.end(), Later{});
+  }
   [[nodiscard]] bool open() const noexcept { return crowd_.options_.arrivals_per_second != 0; }
   [[nodiscard]] bool all_started() const noexcept { return crowd_.started_ >= crowd_.options_.requests; }
   /// Askers who ask by themselves at random moments ask, together, after exponential gaps.
@@ -157,14 +160,17 @@ void Crowd::populate() {
     clients_.back()->set_on_end([this, i](const RequestEvent& event) { on_end(i, event); });
   }
   arrivals_ = &world_.add<Arrivals>(*this);
-  if (options_.outage_length > Duration::zero()) {
-    const auto block = [this](bool blocked) {
-      world_.link().blocked = world_.line_of(server_->at().address).blocked = blocked;
-    };
-    world_.at(options_.outage_start, [block] { block(true); });
-    world_.at(options_.outage_start + options_.outage_length, [block] { block(false); });
+  for (const CrowdOutage& outage : options_.outages) {
+    world_.at(outage.start, [this] { block(+1); });
+    world_.at(outage.start + outage.length, [this] { block(-1); });
   }
   world_.at(std::chrono::seconds{1}, [this] { close_second(); });
+}
+
+/// Outages may overlap: the line is open again when the last of them is over.
+void Crowd::block(int more) {
+  blocks_ += more;
+  world_.link().blocked = world_.line_of(server_->at().address).blocked = blocks_ > 0;
 }
 
 void Crowd::ask(std::uint32_t client) {

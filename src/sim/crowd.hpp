@@ -25,6 +25,11 @@ enum class Asker : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(Asker asker) noexcept;
 
+struct CrowdOutage {
+  Duration start{};
+  Duration length{};
+};
+
 struct CrowdOptions {
   std::uint64_t seed = 1;
   std::uint32_t clients = 1000;    ///< up to `kCrowdClientsMax`
@@ -40,8 +45,7 @@ struct CrowdOptions {
   std::size_t server_buffer = 5000;
   LinkSettings up{};    ///< of the server's line, which all share: to the server
   LinkSettings down{};  ///< and back
-  Duration outage_start{};
-  Duration outage_length{};  ///< in which nothing passes, either way; 0 for none
+  std::vector<CrowdOutage> outages;  ///< in which nothing passes, either way
   Asker asker = Asker::holler;
   Duration interval = std::chrono::seconds{1};
 };
@@ -88,6 +92,7 @@ class Crowd {
   friend class Arrivals;
 
   void populate();
+  void block(int more);
   void ask(std::uint32_t client);
   void on_end(std::uint32_t client, const RequestEvent& event);
   void close_second();
@@ -100,6 +105,7 @@ class Crowd {
   LoadedServer* server_ = nullptr;
   Arrivals* arrivals_ = nullptr;
   std::vector<ClientHost*> clients_;
+  int blocks_ = 0;  // outages that are on
   std::uint64_t started_ = 0;
   std::uint64_t ended_ = 0;
   std::array<std::uint64_t, kOutcomes> outcomes_{};

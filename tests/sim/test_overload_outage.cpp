@@ -27,8 +27,7 @@ CrowdOptions outage(Asker asker, std::size_t buffer = 100) {
                        .server_buffer = buffer,
                        .up = {.delay = 20ms, .jitter = 4ms},
                        .down = {.delay = 20ms, .jitter = 4ms},
-                       .outage_start = 20s,
-                       .outage_length = 10s,
+                       .outages = {{.start = 20s, .length = 10s}},
                        .asker = asker};
   if (asker == Asker::fixed) {
     // A storm makes many events: a quarter of it shows as much, and its collapse has been seen by then.
@@ -52,7 +51,7 @@ std::size_t weak_seconds(const Crowd& crowd) {
   std::size_t weak = 0;
   for (std::size_t i = kOutageEnd + kRecovery; i < 75; ++i) {
     const CrowdCounts& second = crowd.seconds().at(i);
-    const auto wanted = std::min<std::uint64_t>(second.started, kServerRate);
+    const auto wanted = std::min<std::uint64_t>(second.server.arrived - second.server.repeated, kServerRate);
     if (100 * second.answered < 95 * wanted) ++weak;
   }
   return weak;
@@ -93,6 +92,19 @@ TEST(OverloadOutage, TheSameSeedGivesTheSameRun) {
   Crowd other{options};
   run(other);
   EXPECT_NE(first.totals().transmitted, other.totals().transmitted);
+}
+
+TEST(Crowd, AsksInTurnThinksInBetweenAndEndsWhenEveryRequestHas) {
+  Crowd crowd{{.clients = 50, .requests = 500, .think = 200ms, .up = {.delay = 10ms, .loss = percent(20)}}};
+  run(crowd);
+  EXPECT_EQ(crowd.totals().started, 500U);
+  EXPECT_EQ(crowd.ended_with(Outcome::answered), 500U);
+  EXPECT_GT(crowd.totals().transmitted, 550U);
+  EXPECT_EQ(crowd.totals().server.handled, 500U);
+  EXPECT_EQ(crowd.latencies().count(), 500U);
+  // Ten questions each, with 200 ms of thought before every one of them.
+  EXPECT_GT(crowd.elapsed(), 2s);
+  EXPECT_LT(crowd.elapsed(), 12s);
 }
 
 TEST(Latencies, GiveThePercentilesOfWhatWasPutInToWithinOnePercent) {
