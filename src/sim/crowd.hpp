@@ -51,7 +51,7 @@ struct CrowdOptions {
 };
 
 inline constexpr std::uint32_t kCrowdClientsMax = 10'000'000;
-inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(Outcome::cancelled) + 1;
+inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(Outcome::unknown) + 1;
 
 /// What happened in one virtual second, or from the start.
 struct CrowdCounts {

@@ -100,7 +100,7 @@ class Comparison(unittest.TestCase):
         rows = [line for line in lines if line.endswith(">") or "|" in line]
         self.assertGreaterEqual(len(rows), 75)
         self.assertRegex(rows[24], r"^ +25 s +\d\.\d\d  0\.00  \.{30}\|\.+>?$")
-        self.assertRegex(rows[9], r"^ +10 s  0\.\d\d  0\.\d\d  #{20,30}\.* *\|")
+        self.assertRegex(rows[9], r"^ +10 s +[01]\.\d\d +[01]\.\d\d  #{20,30}\.* *\|")
 
     def test_a_picture_has_a_curve_for_each_asker_in_each_panel(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -187,7 +187,8 @@ class Interruption(unittest.TestCase):
         self.assertEqual(run(*SMALL).stderr, "")
 
 
-PINNED = (0, 0, 0)
+# A change of what the engine draws or sends changes this, and is to be seen here.
+PINNED = (2967, 16045.237, 9042.612)
 
 if __name__ == "__main__":
     holler_test.main()
