@@ -43,8 +43,8 @@ struct CrowdOptions {
   std::size_t reply_bytes = 32;
   std::uint32_t server_rate = 0;  ///< requests a second that the server can answer; 0 for any number
   std::size_t server_buffer = 5000;
-  LinkSettings up{};    ///< of the server's line, which all share: to the server
-  LinkSettings down{};  ///< and back
+  LinkSettings up{};                 ///< of the server's line, which all share: to the server
+  LinkSettings down{};               ///< and back
   std::vector<CrowdOutage> outages;  ///< in which nothing passes, either way
   Asker asker = Asker::holler;
   Duration interval = std::chrono::seconds{1};
