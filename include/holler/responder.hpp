@@ -53,8 +53,8 @@ struct ResponderOptions {
   std::optional<Timestamp> born;
   /// A request of an asker who has heard of no life yet may have been run by an earlier one. Until this life
   /// has lasted for so long, such a request is not taken: its asker is told to name this life, which costs a
-  /// round trip. With 0 it is taken, and the asker is told how young this life is; `datagram_lifetime` is
-  /// right where nothing may be done twice.
+  /// round trip. With 0 it is taken, and the asker is told how young this life is. Where nothing may be done
+  /// twice, `datagram_lifetime` and the longest deadline of any asker together are right.
   Duration strangers_after{};
   bool answer_broadcast = false;  ///< answer what arrives by broadcast or multicast
 };

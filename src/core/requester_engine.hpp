@@ -36,7 +36,7 @@ struct RequestSlot {
   bool soft_error = false;
   bool forbidden = false;
   bool id_spent = false;             // guessed at too often: nothing is believed until a repeat has a new one
-  std::uint8_t repeats_granted = 0;  // at once, because of "verify" or a smaller path MTU
+  std::uint8_t repeats_granted = 0;  // at once, for "verify", "restarted", a smaller path MTU
   std::uint32_t generation = 0;
   std::uint32_t peer = kNone;
   std::uint32_t channel = 0;

@@ -17,7 +17,7 @@ constexpr Duration kRestMax = std::chrono::minutes{1};
 /// double again: what the path's round-trip time says counts no more.
 constexpr Duration kBusyWait = std::chrono::seconds{1};
 
-/// Repeats at once that a peer can cause for one request, by "verify" or by a smaller path MTU.
+/// Repeats at once that a peer can cause for one request, by "verify", "restarted" or a smaller path MTU.
 constexpr std::uint8_t kRepeatsGrantedMax = 3;
 
 /// Two clocks drift apart by less than this part of the time that they measure: NTP corrects by 1/2000 at
