@@ -42,6 +42,8 @@ checksum sees, as bad memory in a router does: a protocol without a check of its
 The rate and the MTU count packets with IP and UDP headers; what exceeds the MTU vanishes, as behind a firewall that
 drops ICMP. A port where nobody listens is counted, but clients hear nothing: a relay cannot send ICMP.
 
+Meanwhile a terminal on standard error shows a live line of counters; anything else gets them there as JSON lines.
+
 Exit codes: 0 ended by a signal or --for, 2 usage, 4 cannot listen there or reach the target.)";
 
 constexpr Duration kLiveEvery = std::chrono::milliseconds{250};
@@ -168,7 +170,7 @@ ExitCode relay_until_stopped(Impairer& relay, const Settings& settings, ImpairRe
       signals.stop();
     }
   }};
-  const Duration interval = settings.json ? settings.interval : kLiveEvery;
+  const Duration interval = report.live() ? kLiveEvery : settings.interval;
   for (std::int64_t tick = 1;; ++tick) {
     const Timestamp turn = report.wants_progress() ? later(start, scaled(interval, tick)) : kNever;
     if (!signals.sleep(std::min(turn, end) - monotonic_now()) || turn >= end) break;
@@ -268,9 +270,9 @@ void add_options(CLI::App& command, Settings& settings) {
             "At one time, at most (default 1000); the one idle for longest makes room", "N");
   add_value(command, "--for", settings.length, parse_wait, "End after this", "DURATION");
   add_value(command, "--interval", settings.interval, parse_wait,
-            "Between the counters of --json (default 1s)", "DURATION");
+            "Between counters, where no line is live (default 1s)", "DURATION");
   command.add_flag("--json", settings.json, "One JSON object a line: listening, counters, summary");
-  command.add_flag("-q,--quiet", settings.quiet, "No live line of counters");
+  command.add_flag("-q,--quiet", settings.quiet, "No counters on standard error");
 }
 
 }  // namespace

@@ -92,10 +92,23 @@ Json way_json(const WayStats& counts) {
   return object;
 }
 
+Json counters_json(std::string_view event, const ImpairerStats& stats, Duration elapsed) {
+  Json object;
+  object["event"] = event;
+  object["time"] = utc_time();
+  object["elapsed_ms"] = json_milliseconds(elapsed);
+  object["clients"] = stats.clients;
+  object["clients_most"] = stats.clients_most;
+  object["clients_total"] = stats.clients_total;
+  object["up"] = way_json(stats.up);
+  object["down"] = way_json(stats.down);
+  return object;
+}
+
 }  // namespace
 
 ImpairReport::ImpairReport(bool json, bool quiet) noexcept
-    : json_{json}, live_{!json && !quiet && standard_error().is_terminal()} {}
+    : json_{json}, quiet_{quiet}, live_{!json && !quiet && standard_error().is_terminal()} {}
 
 void ImpairReport::listening(const Endpoint& local, const Endpoint& target, std::uint64_t seed) const {
   if (!json_) {
@@ -116,12 +129,14 @@ void ImpairReport::listening(const Endpoint& local, const Endpoint& target, std:
 }
 
 void ImpairReport::progress(const ImpairerStats& stats, Duration elapsed) {
-  if (json_) return counters("counters", stats, elapsed);
-  if (live_) replace_line(live_text(stats, elapsed));
+  if (live_) return replace_line(live_text(stats, elapsed));
+  const Json object = counters_json("counters", stats, elapsed);
+  if (json_) return print_json(object);
+  if (!quiet_) standard_error().write(json_line(object));
 }
 
 void ImpairReport::summary(const ImpairerStats& stats, Duration elapsed) {
-  if (json_) return counters("summary", stats, elapsed);
+  if (json_) return print_json(counters_json("summary", stats, elapsed));
   if (live_) replace_line("");
   standard_output().write(fmt::format("Relayed for {}: {}, {} at one time\n", shown(elapsed),
                                       counted(stats.clients_total, "client"), stats.clients_most) +
@@ -136,19 +151,6 @@ void ImpairReport::replace_line(std::string text) {
   if (text.size() < line_columns_) line.append(line_columns_ - text.size(), ' ');
   line_columns_ = text.size();
   standard_error().write(text.empty() ? line + "\r" : line);
-}
-
-void ImpairReport::counters(std::string_view event, const ImpairerStats& stats, Duration elapsed) const {
-  Json object;
-  object["event"] = event;
-  object["time"] = utc_time();
-  object["elapsed_ms"] = json_milliseconds(elapsed);
-  object["clients"] = stats.clients;
-  object["clients_most"] = stats.clients_most;
-  object["clients_total"] = stats.clients_total;
-  object["up"] = way_json(stats.up);
-  object["down"] = way_json(stats.down);
-  print_json(object);
 }
 
 }  // namespace holler::cli

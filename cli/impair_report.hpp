@@ -11,23 +11,26 @@
 
 namespace holler::cli {
 
-/// Tells how a relay is doing: to people a line that is overwritten, where standard error is a terminal, and
-/// a summary; to programs one object a line.
+/// Tells how a relay is doing. To people: on standard error a line that is overwritten, or where that is no
+/// terminal, the counters as one JSON object a line, for a log; and a summary. With --json to programs: one
+/// object a line on standard output.
 class ImpairReport {
  public:
   ImpairReport(bool json, bool quiet) noexcept;
 
   void listening(const Endpoint& local, const Endpoint& target, std::uint64_t seed) const;
   /// Whether `progress` says anything.
-  [[nodiscard]] bool wants_progress() const noexcept { return json_ || live_; }
+  [[nodiscard]] bool wants_progress() const noexcept { return json_ || !quiet_; }
+  /// Whether what it says replaces what it said before, and may come often.
+  [[nodiscard]] bool live() const noexcept { return live_; }
   void progress(const ImpairerStats& stats, Duration elapsed);
   void summary(const ImpairerStats& stats, Duration elapsed);
 
  private:
   void replace_line(std::string text);
-  void counters(std::string_view event, const ImpairerStats& stats, Duration elapsed) const;
 
   bool json_;
+  bool quiet_;
   bool live_;
   std::size_t line_columns_ = 0;  ///< of the live line, which the next one has to cover
 };

@@ -60,8 +60,10 @@ void add_payload(Json& object, Bytes payload) {
   object["payload_base64"] = base64(payload);
 }
 
-void print_json(const Json& object) {
-  standard_output().write(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+std::string json_line(const Json& object) {
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
+
+void print_json(const Json& object) { standard_output().write(json_line(object)); }
 
 }  // namespace holler::cli

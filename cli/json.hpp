@@ -26,5 +26,7 @@ void add_payload(Json& object, Bytes payload);
 /// One object on one line of standard output. What people type may be anything: bytes that are no UTF-8 are
 /// replaced by U+FFFD.
 void print_json(const Json& object);
+/// The line that `print_json` prints.
+[[nodiscard]] std::string json_line(const Json& object);
 
 }  // namespace holler::cli

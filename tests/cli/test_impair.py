@@ -193,7 +193,7 @@ class Asking(unittest.TestCase):
 class Output(unittest.TestCase):
     def test_people_get_a_line_where_it_listens_and_a_summary(self):
         with holler_test.Process([holler_test.HOLLER, "impair", "127.0.0.1:0", "127.0.0.1:9", "--loss", "100%",
-                                  "--seed", "7"]) as relay:
+                                  "--seed", "7", "--quiet"]) as relay:
             port = int(relay.out.wait_for(r"^Listening at 127\.0\.0\.1:(\d+), relaying to 127\.0\.0\.1:9 \(--seed 7 ")
                        .group(1))
             with impair.client() as sock:
@@ -229,6 +229,17 @@ class Output(unittest.TestCase):
     def test_a_live_line_is_no_longer_than_the_terminals(self):
         lines = self.live_lines(columns=40).split(b"\r")
         self.assertEqual(max(map(len, lines)), 39)
+
+    def test_a_log_gets_the_counters_as_json_lines_unless_it_is_quiet(self):
+        arguments = ["impair", "127.0.0.1:0", "127.0.0.1:9", "--interval", "10ms"]
+        with holler_test.Process([holler_test.HOLLER, *arguments]) as relay:
+            relay.err.wait_for('"counters"')
+            self.assertEqual(relay.end(), 0)
+        objects = [json.loads(line) for line in relay.err.lines]
+        self.assertEqual({entry["event"] for entry in objects}, {"counters"})
+        self.assertEqual(objects[0]["up"]["received"], 0)
+        self.assertIn("Relayed for", "".join(relay.out.lines))
+        self.assertEqual(run(*arguments, "--quiet", "--for", "100ms").stderr, "")
 
     def test_json_says_everything_by_name(self):
         with impair.Target() as target, impair.Relay(target.endpoint, "--seed", 7) as relay:
