@@ -57,8 +57,8 @@ void OffPathAttacker::handle_timeout(Timestamp now) {
 }
 
 void OffPathAttacker::forge_reply() {
-  constexpr std::array kKinds{ReplyKind::reply,   ReplyKind::reply,  ReplyKind::working,
-                              ReplyKind::refused, ReplyKind::verify, ReplyKind::busy};
+  constexpr std::array kKinds{ReplyKind::reply,  ReplyKind::reply, ReplyKind::working,  ReplyKind::refused,
+                              ReplyKind::verify, ReplyKind::busy,  ReplyKind::restarted};
   const Endpoint& server = any_of(plan_.servers, random_);
   const Endpoint& client = any_of(plan_.clients, random_);
   ReplyStamp stamp;
@@ -67,6 +67,8 @@ void OffPathAttacker::forge_reply() {
   stamp.id = random_.chance(percent(90)) ? random_.next() : random_.below(3);
   stamp.attempt = static_cast<std::uint8_t>(1 + random_.below(3));
   stamp.retry_after = random_.between(Duration{}, std::chrono::hours{1});
+  stamp.life = 1 + static_cast<std::uint32_t>(random_.below(0xffffffff));
+  stamp.age = random_.between(Duration{}, std::chrono::hours{1});
   const ByteVector cookie(16, static_cast<std::byte>(random_.below(256)));
   stamp.cookie = cookie;
   world_.inject(server, client, reply_datagram(stamp, "FAKE"));
@@ -82,6 +84,7 @@ void OffPathAttacker::forge_request() {
   stamp.id = random_.next();
   stamp.attempt = static_cast<std::uint8_t>(random_.below(256));
   stamp.time_left = random_.between(Duration{}, std::chrono::minutes{1});
+  if (random_.chance(percent(50))) stamp.life = static_cast<std::uint32_t>(random_.next());
   const ByteVector cookie(16, static_cast<std::byte>(random_.below(256)));
   if (random_.chance(percent(30))) stamp.cookie = cookie;
   world_.inject(victim, server, request_datagram(stamp, ByteVector(random_.below(100))));
@@ -144,13 +147,19 @@ void OnPathAttacker::watch(const Sighting& sighting) {
                                     .id = request.id,
                                     .attempt = request.attempt,
                                     .time_left = request.time_left,
+                                    .life = request.life,
                                     .cookie = cookie_},
                                    request.payload));
-    default:
+    default: {
       if (request.drop || !request.identified) return;
-      return plan(
-          soon, sighting.to, sighting.from,
-          reply_datagram({.number = request.number, .id = request.id, .attempt = request.attempt}, "FAKE"));
+      ReplyStamp stamp{.number = request.number, .id = request.id, .attempt = request.attempt};
+      if (random_.chance(percent(30))) {
+        stamp.kind = ReplyKind::restarted;
+        stamp.life = 1 + static_cast<std::uint32_t>(random_.below(0xffffffff));
+        stamp.age = random_.between(Duration{}, std::chrono::minutes{1});
+      }
+      return plan(soon, sighting.to, sighting.from, reply_datagram(stamp, "FAKE"));
+    }
   }
 }
 

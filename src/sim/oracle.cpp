@@ -128,9 +128,9 @@ void Oracle::on_end(const Host& client, const RequestEvent& event) {
   if (event.outcome == Outcome::cancelled && !ask->cancelled) {
     violate(Invariant::ends_once, describe(*ask) + " is cancelled, and nobody has cancelled it");
   }
-  if (event.outcome == Outcome::unknown && !has_restarted(ask->peer) && !options_.tampering) {
+  if (event.outcome == Outcome::unknown && !may_be_unknown(*ask)) {
     violate(Invariant::runs_once,
-            describe(*ask) + " ends as unknown, and the server has never been restarted");
+            describe(*ask) + " ends as unknown, and the server has not been restarted since it was sent");
   }
   const bool by_datagram = event.outcome == Outcome::answered || event.outcome == Outcome::declined;
   if (by_datagram) check_accepted(*ask, event);
@@ -143,14 +143,6 @@ void Oracle::on_end(const Host& client, const RequestEvent& event) {
   } else if (!by_datagram && !ask->cancelled && event.outcome != Outcome::unknown) {
     check_healed(*ask, event);
   }
-}
-
-/// Or seems to have: the age that a server tells is less than the truth when its clock has stood still.
-bool Oracle::has_restarted(const Endpoint& server) const {
-  const auto number = server_at_.find(server);
-  if (number == server_at_.end()) return true;
-  const Host& host = *servers_.at(number->second).host;
-  return host.restarts() != 0 || host.asleep() != Duration::zero();
 }
 
 /// A handler that has not answered, or has answered nothing, as it wanted, leaves nobody to blame.
@@ -202,6 +194,9 @@ void Oracle::on_restart(const Host& host) {
     if (key.host == host.number() && key.life != host.restarts()) asks_[index].lost = true;
   }
   std::erase_if(live_, [this](const auto& item) { return asks_[item.second].lost; });
+  if (const auto server = servers_.find(host.number()); server != servers_.end()) {
+    server->second.began = world_.now();
+  }
 }
 
 void Oracle::on_instant_over() {

@@ -94,7 +94,8 @@ class Oracle final : public Witness {
   // oracle_exchange.cpp: invariants 2, 3 and 4
   void check_accepted(const AskLedger& ask, const RequestEvent& event);
   [[nodiscard]] bool may_cross_lives(const RunLedger& run) const;
-  [[nodiscard]] bool has_restarted(const Endpoint& server) const;
+  [[nodiscard]] bool may_be_unknown(const AskLedger& ask) const;
+  void check_told(const AskLedger& ask, const RequestEvent& event);
   [[nodiscard]] bool is_own_reply(const AskLedger& ask, const RequestEvent& event) const;
   [[nodiscard]] bool same_question(const AskLedger& ask, const RunLedger& run) const noexcept;
 

@@ -33,6 +33,7 @@ void Oracle::on_transmission(const Host& client, const Transmit& transmit, Bytes
     violate(Invariant::bounded_sending, describe(*ask) + " is sent when its deadline has passed");
   }
   if (ask->attempts == 0) {
+    ask->first_sent = world_.now();
     const RequestView view = ask->codec->decode_request(datagram);
     ask->conversation = view.conversation;
     ask->number = view.number;
@@ -137,6 +138,9 @@ void Oracle::note_arrival(ServerLedger& server, const Sighting& sighting) {
 void Oracle::on_response(const Host& server, const ResponseTransmit& transmit, Bytes datagram) {
   const auto known = servers_.find(server.number());
   if (known == servers_.end()) return;
+  if (const ReplyView told = holler_codec().decode_reply(datagram); told.life != 0) {
+    known->second.lives.emplace(told.life, server.restarts());
+  }
   AddressLedger& address = known->second.addresses[name_of_host(transmit.to.address)];
   if (transmit.kind == ReplyKind::verify) {
     const ReplyView view = holler_codec().decode_reply(datagram);

@@ -49,7 +49,7 @@ void Oracle::on_run(const Host& server, const IncomingRequest& request, Bytes da
         continue;
       }
       if (before.life == run.life ? now < before.remembered_until
-                                  : before.names_life && !may_cross_lives(run)) {
+                                  : before.names_life && run.names_life && !may_cross_lives(run)) {
         violate(Invariant::runs_once,
                 holler::format("server {} runs request #{} of conversation {} a second time{}", run.server,
                                run.number, run.conversation,
@@ -61,6 +61,38 @@ void Oracle::on_run(const Host& server, const IncomingRequest& request, Bytes da
   runs_.push_back(run);
   runs_of_.emplace(bucket, index);
   jobs_[key_of(server, request.job)] = index;
+}
+
+/// Whether the server was restarted after the first copy, or so shortly before that the asker cannot tell: it
+/// does not know for how long an answer was on its way, and allows for clocks that drift.
+bool Oracle::may_be_unknown(const AskLedger& ask) const {
+  const auto number = server_at_.find(ask.peer);
+  if (number == server_at_.end() || options_.tampering) return true;
+  const ServerLedger& server = servers_.at(number->second);
+  if (ask.client->asleep() + server.host->asleep() != Duration::zero()) return true;
+  if (server.host->restarts() == 0) return false;
+  const Duration way = world_.now() - ask.first_sent;
+  const Duration drift = (world_.now() - server.began) / 500 + std::chrono::milliseconds{1};
+  return later(server.began, way + drift) >= ask.first_sent;
+}
+
+/// Who is answered by one life of a server, after an earlier one has run the request, is told so.
+void Oracle::check_told(const AskLedger& ask, const RequestEvent& event) {
+  const auto number = server_at_.find(ask.peer);
+  if (event.maybe_repeated || !ask.codec->traits().numbered || number == server_at_.end()) return;
+  if (options_.tampering || ask.client->asleep() != Duration::zero()) return;
+  const ServerLedger& server = servers_.at(number->second);
+  const auto answering = server.lives.find(accepted_.life);
+  if (answering == server.lives.end()) return;
+  const auto [first, last] = runs_of_.equal_range(ask.conversation ^ ask.number);
+  for (auto other = first; other != last; ++other) {
+    const RunLedger& run = runs_[other->second];
+    if (same_question(ask, run) && !run.postponed && run.life < answering->second) {
+      violate(Invariant::runs_once, describe(ask) +
+                                        " is answered, an earlier life of the server has run it as "
+                                        "well, and its asker is not told");
+    }
+  }
 }
 
 /// Who says that a question may be done twice gets it done twice; and an asker whose clock has stood still
@@ -102,7 +134,8 @@ void Oracle::on_verdict(const Host& client, const Delivered& datagram, const Ver
                .altered = arriving_.altered,
                .injected = arriving_.injected,
                .number = view.number,
-               .id = view.id};
+               .id = view.id,
+               .life = view.life};
   if (accepted_.injected && !options_.tampering) {
     violate(Invariant::nothing_forged,
             describe(*ask) + " believes a datagram that " + datagram.from.to_string() + " has not sent");
@@ -135,6 +168,7 @@ void Oracle::check_accepted(const AskLedger& ask, const RequestEvent& event) {
       (traits.id_bits == 64 && accepted_.id != ask.id)) {
     return violate(Invariant::own_reply, describe(ask) + " is answered by another's reply");
   }
+  check_told(ask, event);
   if (is_own_reply(ask, event)) return;
   // Who reads the path knows the ID, and no payload has a checksum of its own: docs/simulator.md.
   if ((accepted_.altered || accepted_.injected) && options_.tampering) return;

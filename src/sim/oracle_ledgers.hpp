@@ -67,6 +67,7 @@ struct AskLedger {
   std::uint64_t conversation = 0;
   std::uint64_t number = 0;
   std::uint64_t id = 0;
+  Timestamp first_sent;   // in the world's time
   Timestamp sent;         // the last of them
   Timestamp quiet_until;  // the engine waits until then, unless it hears something
   Duration first_wait{};  // at least, without its jitter
@@ -104,7 +105,7 @@ struct RunLedger {
   std::uint64_t conversation = 0;
   std::uint64_t number = 0;
   std::uint64_t id = 0;
-  bool names_life = false;  // its asker knew the server
+  bool names_life = false;  // the copy that ran is for a certain life of the server
   Endpoint asker;
   Endpoint asked;
   std::uint64_t payload = 0;   // of the question: its fingerprint
@@ -128,7 +129,9 @@ struct AddressLedger {
 
 struct ServerLedger {
   const Host* host = nullptr;
-  std::unordered_map<Endpoint, AddressLedger> addresses;  // with port 0
+  Timestamp began = Timestamp::min();                      // its present life, in the world's time
+  std::unordered_map<std::uint32_t, std::uint32_t> lives;  // by the number that it tells: the host's restarts
+  std::unordered_map<Endpoint, AddressLedger> addresses;   // with port 0
 };
 
 /// A datagram that a client has just taken for something.
@@ -140,6 +143,7 @@ struct AcceptedLedger {
   bool injected = false;
   std::uint64_t number = 0;
   std::uint64_t id = 0;
+  std::uint32_t life = 0;
 };
 
 }  // namespace holler::sim

@@ -141,6 +141,48 @@ TEST_F(TheOracle, SeesAHandlerThatRunsTwice) {
   expect_violation(Invariant::runs_once);
 }
 
+TEST_F(TheOracle, SeesAnAskerThatIsNotToldOfTheRunBeforeARestart) {
+  make();
+  // Its second life says that it has been there for an hour.
+  auto& nine = server(ServerHost::echo, {.responder = {.born = world().time(-1h)}});
+  auto& one = client();
+  world().set_meddler([&](const Sighting& sighting) {
+    return Meddling{.lose = sighting.from == nine.at() && world().elapsed() < 100ms};
+  });
+  one.ask(nine.at(), "twice");
+  world().at(100ms, [&] { world().restart(nine); });
+  expect_violation(Invariant::runs_once);
+}
+
+TEST_F(TheOracle, SeesAQuestionThatNeedlesslyEndsAsUnknown) {
+  make();
+  // Its second life does not know that it was there before the question.
+  auto& nine = server(ServerHost::echo, {.responder = {.born = kNever}});
+  auto& one = client();
+  one.ask(nine.at(), "first contact");
+  world().at(10s, [&] { world().restart(nine); });
+  one.ask_at(20s, nine.at(), "unknown");
+  expect_violation(Invariant::runs_once);
+}
+
+TEST_F(TheOracle, LetsAFirstContactRunTwiceWhereItsAskerIsTold) {
+  make();
+  int runs = 0;
+  auto& nine = server([&](const IncomingRequest& request, Answer& answer) {
+    ServerHost::echo(request, answer);
+    if (++runs == 2) answer.kind = Answer::Kind::postpone;  // which makes the next copy name this life
+  });
+  auto& one = client();
+  world().set_meddler([&](const Sighting& sighting) {
+    return Meddling{.lose = sighting.from == nine.at() && world().elapsed() < 100ms};
+  });
+  one.ask(nine.at(), "twice");
+  world().at(100ms, [&] { world().restart(nine); });
+  expect_no_violation();
+  EXPECT_EQ(runs, 3);
+  EXPECT_TRUE(only(one).event.maybe_repeated);
+}
+
 TEST_F(TheOracle, SeesAnothersReply) {
   make();
   world().add<ConfusedServer>();
