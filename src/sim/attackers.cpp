@@ -132,7 +132,10 @@ void OnPathAttacker::watch(const Sighting& sighting) {
     case 0:
       return plan(random_.between(Duration{}, std::chrono::minutes{3}), sighting.from, sighting.to, copy);
     case 1: {
-      const Endpoint other = anybody();
+      // A plain datagram that seems to come from a server, to a server, is answered to and fro for ever: no
+      // format without a type can tell an answer from a question (docs/when-not-to.md).
+      const bool plain = request.drop || !request.identified;
+      const Endpoint other = plain ? any_of(plan_.clients, random_) : anybody();
       return plan(random_.between(Duration{}, std::chrono::seconds{9}), other, sighting.to, copy);
     }
     case 2:
