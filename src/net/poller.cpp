@@ -90,7 +90,10 @@ void Poller::remove(int descriptor) noexcept { ::epoll_ctl(fd_.get(), EPOLL_CTL_
 
 Result<std::span<const std::uint64_t>> Poller::wait(Duration timeout) {
   std::array<epoll_event, 64> events{};
-  const int count = wait_for_events(fd_.get(), events, timeout);
+  int count = wait_for_events(fd_.get(), events, timeout);
+  // A process that was stopped meanwhile (signal(7)) may be past its deadlines now: what has arrived in time
+  // must be told before its owner looks at the clock.
+  if (count < 0 && errno == EINTR) count = wait_for_events(fd_.get(), events, Duration::zero());
   ready_.clear();
   if (count < 0 && errno != EINTR) {
     return failure({.code = ErrorCode::system,

@@ -41,7 +41,8 @@ class Poller {
   void remove(int descriptor) noexcept;
 
   /// Waits until something is ready or `timeout` has passed.
-  /// @return the tokens that are ready; none after the timeout or a signal. Valid until the next call.
+  /// @return the tokens that are ready; none after the timeout; after a signal, those
+  /// that are ready by then. Valid until the next call.
   [[nodiscard]] Result<std::span<const std::uint64_t>> wait(Duration timeout);
 
  private:

@@ -194,7 +194,11 @@ Result<bool> UdpSocket::wait(Duration timeout) const {
   timeout = std::max(timeout, Duration::zero());
   const auto seconds = std::chrono::floor<std::chrono::seconds>(timeout);
   const timespec limit{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
-  const int ready = ::ppoll(&entry, 1, timeout == kForever ? nullptr : &limit, nullptr);
+  int ready = ::ppoll(&entry, 1, timeout == kForever ? nullptr : &limit, nullptr);
+  if (ready < 0 && errno == EINTR) {  // what has arrived by now has arrived in time: see Poller::wait
+    const timespec none{};
+    ready = ::ppoll(&entry, 1, &none, nullptr);
+  }
   if (ready > 0) {
     if ((entry.revents & POLLERR) != 0) state_->errors_waiting = true;
     return true;

@@ -20,7 +20,7 @@ def limited(which, limit):
 
 
 class Descriptors(unittest.TestCase):
-    def tearDown(self):
+    def setUp(self):
         if b"__asan_init" in pathlib.Path(HOLLER).read_bytes():
             self.skipTest("the sanitizer needs descriptors of its own")
 
