@@ -206,7 +206,7 @@ class Requester {
   std::optional<RequestHandle> handle_unreachable(Timestamp now, const Unreachability& news);
   void handle_timeout(Timestamp now);
 
-  /// When handle_timeout wants to be called; kNever if no request is outstanding and no event waits.
+  /// When handle_timeout wants to be called; kNever if no request is outstanding.
   [[nodiscard]] Timestamp next_timeout() const noexcept;
   /// Writes the next datagram to send; call until it says nullopt.
   /// @param buffer  at least `datagram_bytes_max` bytes

@@ -122,8 +122,8 @@ std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableB
     // are new must not keep it from those that have waited.
     const bool fresh = peer.repeats.head == kNone || (peer.fresh_next && peer.fresh.head != kNone);
     const std::uint32_t slot = fresh ? peer.fresh.head : peer.repeats.head;
-    if (slots_[slot].deadline <= now) {  // the timer is late; do not send what nobody waits for
-      end(now, slot, silent_outcome(slots_[slot]));
+    if (slots_[slot].deadline <= now) {  // nobody waits for it: its timer, which is late, ends it
+      leave(slot);
       continue;
     }
     unlink(slot);

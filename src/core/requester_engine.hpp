@@ -80,8 +80,7 @@ class Requester::Engine {
   Verdict handle_datagram(Timestamp now, const Arrival& arrival);
   std::optional<RequestHandle> handle_unreachable(Timestamp now, const Unreachability& news);
 
-  /// At once where an end waits to be polled: poll_transmit ends what it finds overdue.
-  Timestamp next_timeout() const noexcept { return events_.empty() ? timers_.next() : Timestamp::min(); }
+  Timestamp next_timeout() const noexcept { return timers_.next(); }
   std::size_t outstanding() const noexcept { return outstanding_; }
   RequesterOccupancy occupancy() const noexcept {
     return {.outstanding = outstanding_, .peers = peers_.size()};

@@ -5,7 +5,8 @@
 
 // A host that had slept over a deadline was told first to repeat a question at once. poll_transmit found it
 // overdue and ended it; and where it was the only one, next_timeout said that nothing was to come, so that an
-// owner who drives the engine as its header says never polled the end.
+// owner who drives the engine as its header says never polled the end. Ends come from input and from time
+// alone.
 
 namespace holler {
 namespace {
@@ -33,6 +34,8 @@ TEST(AnEndThatSendingFinds, WakesTheOwner) {
   EXPECT_FALSE(requester.poll_event());
   EXPECT_FALSE(requester.poll_transmit(now, buffer));
   EXPECT_LE(requester.next_timeout(), now);
+  EXPECT_FALSE(requester.poll_event());
+  requester.handle_timeout(now);
   const auto end = requester.poll_event();
   ASSERT_TRUE(end);
   EXPECT_EQ(end->outcome, Outcome::no_answer);
