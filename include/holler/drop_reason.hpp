@@ -13,7 +13,7 @@ enum class DropReason : std::uint8_t {
   foreign,          ///< not of the protocol that is spoken here
   unknown_version,  ///< holler's magic, another version
   unknown_type,     ///< holler's magic and version, a type this version does not know
-  wrong_source,     ///< a reply that did not come from the endpoint that was asked
+  wrong_source,     ///< a reply not from the endpoint that was asked; a request "from" the server itself
   wrong_id,         ///< a reply from the right endpoint whose ID is not the request's (forged, or stale)
   wrong_question,   ///< a DNS reply to another question
   late,             ///< a reply to a request that has already ended: a duplicate, or after the deadline

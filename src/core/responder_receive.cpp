@@ -19,6 +19,9 @@ ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& 
   HOLLER_CHECK(!pending_);  // the owner polls each request before it hands in the next datagram
   if (incoming.truncated) return drop(DropReason::truncated);
   if (incoming.from.port == 0) return drop(DropReason::malformed);  // RFC 8085 §5.1: nowhere to answer to
+  // Somebody wants this server to talk to itself for ever ("loop DoS", CVE-2024-2169): a plain answer would
+  // come back as the next request.
+  if (incoming.from == incoming.to) return drop(DropReason::wrong_source);
   if (incoming.delivery != Delivery::unicast && !options_.answer_broadcast)
     return drop(DropReason::not_unicast);
   const Decoded decoded = decode(incoming.bytes);

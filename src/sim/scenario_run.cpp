@@ -12,6 +12,7 @@ using Kind = EventPlan::Kind;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kEventsMax = 3'000'000;
+constexpr Duration kPauseWhenRefused = std::chrono::milliseconds{200};
 
 Endpoint server_endpoint(std::size_t server, std::size_t address) {
   return endpoint(static_cast<std::uint32_t>(9000 + 16 * server + address));
@@ -222,8 +223,11 @@ void Stage::begin_loop(ClientHost& client, std::size_t number) {
     if (world_.elapsed() >= scenario_.loop->until || !client.running()) return;
     client.ask(server_endpoint(0, 0), Bytes{payload_}.first(20), {}, true);
   };
-  client.set_on_end(
-      [this, again](const RequestEvent&) { world_.at(world_.elapsed() + scenario_.loop->think, again); });
+  client.set_on_end([this, again](const RequestEvent& end) {
+    // Who is refused at once comes back later, as people do: a crowd at a dead port would never rest.
+    const Duration pause = end.outcome == Outcome::refused ? kPauseWhenRefused : Duration::zero();
+    world_.at(world_.elapsed() + scenario_.loop->think + pause, again);
+  });
   // They begin one after the other, spread over a second.
   world_.at(
       seconds{1} * static_cast<std::int64_t>(number) / static_cast<std::int64_t>(scenario_.clients.size()),

@@ -68,7 +68,8 @@ TEST(Responder, LetsNoReplyBeHeldBackForLongerThanItsAskerIsRemembered) {
   Responder responder{{&plain_codec()}, random};
   const Timestamp now{1h};
   const Endpoint asker{Address::loopback_v4(), 9};
-  ASSERT_EQ(responder.handle_datagram(now, {.from = asker, .to = asker, .bytes = bytes_of("x")}).receipt,
+  const Endpoint server{Address::loopback_v4(), 1060};
+  ASSERT_EQ(responder.handle_datagram(now, {.from = asker, .to = server, .bytes = bytes_of("x")}).receipt,
             Receipt::request);
   EXPECT_TRUE(responder.reply(now, responder.poll_request()->job, bytes_of("x"), kNever));
   ASSERT_NE(responder.next_timeout(), kNever);
