@@ -102,8 +102,8 @@ void OffPathAttacker::babble() {
   random_.chance(percent(50)) ? world_.inject(server, client, bytes) : world_.inject(client, server, bytes);
 }
 
-OnPathAttacker::OnPathAttacker(World& world, const AttackPlan& plan)
-    : world_{world}, plan_{plan}, random_{world.fork_random()} {
+OnPathAttacker::OnPathAttacker(World& world, AttackPlan plan)
+    : world_{world}, plan_{std::move(plan)}, random_{world.fork_random()} {
   world.add_tap([this](const Sighting& sighting) { watch(sighting); });
 }
 

@@ -48,7 +48,7 @@ class OffPathAttacker final : public Host {
 /// to answer it faster than the server, to carry a cookie to another address. It cannot stop anything.
 class OnPathAttacker final : public Host {
  public:
-  OnPathAttacker(World& world, const AttackPlan& plan);
+  OnPathAttacker(World& world, AttackPlan plan);
 
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 

@@ -68,6 +68,7 @@ class EventQueue {
   }
   /// Moves time on to the next event, and all that was near it into finer buckets.
   void refill() {
+    HOLLER_CHECK(occupied_ != 0);
     buckets_[0].clear();
     first_ = 0;
     const std::size_t bucket = lowest();

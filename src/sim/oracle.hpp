@@ -105,7 +105,7 @@ class Oracle final : public Witness {
   void note_repeat_at_once(AskLedger& ask);
   void note_arrival(ServerLedger& server, const Sighting& sighting);
   void check_memory();
-  void check_memory(const Host& client);
+  void check_memory(const Host& host);
 
   // invariant 7
   void check_healed(const AskLedger& ask, const RequestEvent& event);

@@ -39,7 +39,7 @@ class Stage {
   void begin_loop(ClientHost& client, std::size_t number);
   void begin(const EventPlan& event);
   void end(const EventPlan& event);
-  void rebind(std::uint32_t client, bool elsewhere);
+  void rebind(std::uint32_t who, bool elsewhere);
   void heal();
   [[nodiscard]] Host& client(std::uint32_t who) { return *clients_[who % clients_.size()]; }
   [[nodiscard]] Host& server(std::uint32_t who) { return *servers_[who % servers_.size()]; }
@@ -145,6 +145,7 @@ void Stage::add_clients() {
   for (std::size_t i = 0; i < scenario_.clients.size(); ++i) {
     const ClientPlan& plan = scenario_.clients[i];
     std::vector<Endpoint> channels;
+    channels.reserve(plan.channels);
     for (std::size_t j = 0; j < plan.channels; ++j) channels.push_back(client_endpoint(i, j));
     auto& host = world_.add<ClientHost>(
         channels, ClientHostOptions{.codec = plan.plain ? &plain_codec() : &holler_codec(),
