@@ -64,10 +64,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, required=True, help="where compile_commands.json is")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--without", type=pathlib.Path, action="append", default=[], help="a folder to leave out")
     parser.add_argument("files", nargs="*", type=pathlib.Path)
     arguments = parser.parse_args()
 
     entries = json.loads((arguments.build / "compile_commands.json").read_text())
+    left_out = [folder.resolve() for folder in arguments.without]
+    entries = [entry for entry in entries
+               if not any(pathlib.Path(entry["file"]).is_relative_to(folder) for folder in left_out)]
     if arguments.files:
         wanted = {file.resolve() for file in arguments.files}
         entries = [entry for entry in entries if pathlib.Path(entry["file"]).resolve() in wanted]
