@@ -104,14 +104,13 @@ int serve(const holler::Endpoint& local) {
     (void)socket->receive_errors();  // an asker that has gone is no reason to stop
     if (const auto received = socket->receive(batch); !received) return complain(received.error());
     for (const auto& datagram : batch.datagrams()) {
-      (void)responder.handle_datagram(holler::monotonic_now(),
-                                      {.from = datagram.from,
-                                       .to = {datagram.reply_from, datagram.to.port},
-                                       .interface = datagram.interface,
-                                       .delivery = datagram.delivery,
-                                       .bytes = datagram.bytes,
-                                       .truncated = datagram.truncated,
-                                       .waited = datagram.waited});
+      (void)responder.handle_datagram(holler::monotonic_now(), {.from = datagram.from,
+                                                                .to = {datagram.reply_from, datagram.to.port},
+                                                                .interface = datagram.interface,
+                                                                .delivery = datagram.delivery,
+                                                                .bytes = datagram.bytes,
+                                                                .truncated = datagram.truncated,
+                                                                .waited = datagram.waited});
       while (const auto request = responder.poll_request()) {  // here is where the work is done
         auto shout = holler::copy_of(request->payload);
         std::ranges::transform(shout, shout.begin(), [](std::byte b) {

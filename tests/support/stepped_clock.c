@@ -1,6 +1,7 @@
-/* Loaded in front of a program (LD_PRELOAD), so that its clocks are stepped and the machine's are not: from when
- * the file HOLLER_WALL_STEP is there, the wall clock is off by the seconds in it, and the stamps of datagrams
- * that arrive too; from when HOLLER_BOOT_STEP is there, the clock that nobody sets has jumped, as after a sleep. */
+/* Loaded in front of a program (LD_PRELOAD), so that its clocks are stepped and the machine's are not: from
+ * when the file HOLLER_WALL_STEP is there, the wall clock is off by the seconds in it, and the stamps of
+ * datagrams that arrive too; from when HOLLER_BOOT_STEP is there, the clock that nobody sets has jumped, as
+ * after a sleep. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
