@@ -72,7 +72,8 @@ std::string frame(const Panel& panel, const CrowdOptions& options, std::size_t s
                       kLeft, panel.top, kWidth, kPanelHeight);
   text += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", kLeft, panel.top - 8, panel.title);
   const double step = panel.highest <= 2 ? 0.5 : panel.highest <= 10 ? 2 : 5;
-  for (double share = 0; share <= panel.highest; share += step) {
+  for (int line = 0; line * step <= panel.highest; ++line) {
+    const double share = line * step;
     const double y = panel.top + kPanelHeight * (1 - share / panel.highest);
     text +=
         fmt::format("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:g}</text>\n", kLeft - 6, y + 4, share);

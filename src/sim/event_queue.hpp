@@ -68,11 +68,10 @@ class EventQueue {
   }
   /// Moves time on to the next event, and all that was near it into finer buckets.
   void refill() {
-    HOLLER_CHECK(occupied_ != 0);
     buckets_[0].clear();
     first_ = 0;
     const std::size_t bucket = lowest();
-    occupied_ &= ~(std::uint64_t{1} << (bucket - 1));
+    occupied_ &= occupied_ - 1;
     reached_ = earliest_[bucket];
     std::vector<Event> events;
     events.swap(buckets_[bucket]);
