@@ -94,11 +94,19 @@ WatchedRequester::Asked* WatchedRequester::answers(const Arrival& arrival, const
   });
 }
 
+/// A short ID that was guessed at too often is believed no more, until a repeat has a new one.
+bool WatchedRequester::given_up(const Asked& asked) const {
+  const CodecTraits& traits = codec_->traits();
+  return !traits.numbered && traits.id_bits > 0 && traits.id_bits < 64 &&
+         asked.guesses >= options_.mismatch_alarm;
+}
+
 WatchedRequester::Expected WatchedRequester::expect(const Arrival& arrival) {
   const ReplyView view = codec_->decode_reply(arrival.bytes);
   if (arrival.truncated || view.kind == ReplyKind::dropped) return {};
   Asked* asked = answers(arrival, view);
   if (asked != nullptr && view.kind == ReplyKind::reply && codec_->mismatch(asked->payload, view)) return {};
+  if (asked != nullptr && given_up(*asked)) return {};
   if (asked != nullptr && view.kind == ReplyKind::restarted && asked->life == view.life) return {};
   if (asked != nullptr && view.kind == ReplyKind::verify && asked->granted >= kGrantedMax) return {};
   return {.asked = asked, .view = view};
@@ -110,6 +118,11 @@ Verdict WatchedRequester::deliver(Timestamp now, const Arrival& arrival) {
   const Verdict verdict = requester_.handle_datagram(now, arrival);
   ++received_;
   used_ += verdict.used ? 1U : 0U;
+  if (!verdict.used && verdict.drop == DropReason::wrong_id && verdict.request) {
+    Asked* guessed = find_live([&](const Asked& asked) { return asked.handle == *verdict.request; });
+    require(guessed != nullptr, "a guess is at a request that is on");
+    ++guessed->guesses;
+  }
   events_seen_ = 0;
   take_events(now);
   if (expected.asked != nullptr) {
@@ -263,7 +276,9 @@ void WatchedRequester::check_stamp(Asked& asked, Bytes datagram) {
   if (!codec_->traits().numbered) {
     ByteReader reader{datagram};
     const std::uint64_t id = codec_->traits().id_bits == 16 ? reader.read<std::uint16_t>() : 0;
-    require(asked.sent == 1 || asked.id == id, "all copies have one ID");
+    require(asked.sent == 1 || asked.id == id || given_up(asked),
+            "all copies have one ID, unless it is given up");
+    if (given_up(asked)) asked.guesses = 0;
     asked.id = id;
     return;
   }

@@ -26,6 +26,7 @@ class WatchedRequester {
     ByteVector datagram;        // as sent last
     std::uint64_t number = 0;   // as sent, where the protocol has one
     std::uint64_t id = 0;       // likewise
+    std::uint32_t guesses = 0;  // at a short ID, since it was last a new one
     std::uint32_t life = 0;     // of the server that it is for, as far as is known
     Timestamp first_sent;
     bool maybe_repeated = false;
@@ -62,6 +63,7 @@ class WatchedRequester {
   template <class Wanted>
   Asked* find_live(Wanted&& wanted);
   StartStatus expected_status(const Endpoint& peer, Bytes payload, const RequestOptions& options);
+  [[nodiscard]] bool given_up(const Asked& asked) const;
   Expected expect(const Arrival& arrival);
   Asked* answers(const Arrival& arrival, const ReplyView& view);
   void check_used(Timestamp now, const Arrival& arrival, const Expected& expected, const Verdict& verdict);
