@@ -50,9 +50,11 @@ std::string success_text(const Reply& reply, const Ending& ending) {
   std::string parts = counted(reply.attempts, "attempt");
   if (reply.rtt) parts += fmt::format(", network {}", shown(*reply.rtt));
   if (reply.hold) parts += fmt::format(", server {}", shown(*reply.hold));
+  // Of a server that is only milliseconds old, and was sent one copy, this is true only if the network made
+  // another of it: --json tells that as well.
   return fmt::format("{} answered in {} ({}){}{}", reply.peer.to_string(), shown(reply.elapsed), parts,
                      dropped_clause(ending.journal.dropped()),
-                     reply.maybe_repeated
+                     reply.maybe_repeated && reply.attempts > 1
                          ? "; it was started while it was being asked: an earlier server there "
                            "may have done this too"
                          : "");
