@@ -143,8 +143,9 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
     // The reply may have gone out for another copy, and left no room for anything more.
     const std::size_t note = wire_bytes(copy.asker, copy.codec->traits().reply_header_bytes + cookie.size());
     const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
-    if (copy.identified && entry->asker == copy.asker.address &&
-        entry->wire_sent + note > entry->wire_received * most) {
+    // Nor is it known what has gone to an address that others have asked from since.
+    if (copy.identified &&
+        (entry->asker != copy.asker.address || entry->wire_sent + note > entry->wire_received * most)) {
       stats_.dropped.add(DropReason::amplification);
       return std::nullopt;
     }
