@@ -102,7 +102,12 @@ ByteVector Forgery::answer_with(std::uint64_t id, std::uint64_t number) const {
     return answer;
   }
   ByteVector answer(holler_codec().traits().reply_header_bytes + say_.size());
-  const ReplyStamp stamp{.kind = ReplyKind::reply, .number = number, .id = id, .attempt = 1, .cookie = {}};
+  const ReplyStamp stamp{.kind = ReplyKind::reply,
+                         .number = number,
+                         .id = id,
+                         .attempt = 1,
+                         .payload_bytes = say_.size(),
+                         .cookie = {}};
   const auto header_bytes = holler_codec().encode_reply_header(stamp, answer);
   std::ranges::copy(bytes_of(say_), answer.begin() + static_cast<std::ptrdiff_t>(header_bytes.value_or(0)));
   return answer;

@@ -26,6 +26,7 @@ struct RequestStamp {
   std::uint8_t attempt = 1;        ///< 1 for the first transmission; stays at 255
   Duration time_left{};            ///< until the asker gives up
   std::uint32_t life = 0;  ///< of the server, as the asker knows it (docs/at-most-once.md); 0: unknown
+  bool bundles = false;    ///< who sends this takes several messages in one datagram
   Bytes cookie;            ///< proof of an earlier `verify`, or empty
 };
 
@@ -51,14 +52,18 @@ struct ReplyView {
   std::uint32_t life = 0;    ///< of the server that says this; 0 where the format does not tell
   Duration age{};            ///< of that life, for reply, refused and restarted: never more than the truth
   std::uint16_t reason = 0;  ///< for refused: the protocol's own code
+  bool bundles = false;      ///< who says this takes several messages in one datagram
   Bytes payload;             ///< points into the datagram
   Bytes cookie;              ///< for verify; points into the datagram
+  Bytes rest;                ///< the messages behind this one in the same datagram; empty for none
 };
 
 /// What a datagram from an asker says.
 struct RequestView {
   std::optional<DropReason> drop;  ///< set: not a request, and why
-  bool identified = false;         ///< false: the format cannot tell a repeat from a new request
+  /// False: the format cannot tell a repeat from a new request. Also true with `drop` where the header of a
+  /// request is whole and its payload is not, as in what ICMP messages quote.
+  bool identified = false;
   std::uint64_t conversation = 0;
   std::uint64_t number = 0;
   std::uint64_t done_below = 0;
@@ -66,8 +71,10 @@ struct RequestView {
   std::uint8_t attempt = 0;
   Duration time_left = kForever;
   std::uint32_t life = 0;  ///< of the server that the asker has heard; 0: it has heard none
+  bool bundles = false;    ///< who asks takes several messages in one datagram
   Bytes payload;           ///< points into the datagram
   Bytes cookie;            ///< points into the datagram; empty for none
+  Bytes rest;              ///< the messages behind this one in the same datagram; empty for none
 };
 
 /// What the engine knows of one datagram on its way back.
@@ -81,6 +88,8 @@ struct ReplyStamp {
   std::uint32_t life = 0;
   Duration age{};
   std::uint16_t reason = 0;
+  bool bundles = false;
+  std::size_t payload_bytes = 0;  ///< that will follow what is written, in a reply
   Bytes cookie;
 };
 
@@ -103,6 +112,8 @@ struct CodecTraits {
   bool numbered = false;
   /// Each request wants a socket, and so a random port, of its own (RFC 5452 §9.2).
   bool fresh_port = false;
+  /// A message tells where it ends, so that several may share a datagram.
+  bool bundles = false;
   Schedule schedule{};
 };
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "holler/bundler.hpp"
 #include "holler/bytes.hpp"
 #include "holler/codec.hpp"
 #include "holler/drop_reason.hpp"
@@ -66,6 +67,11 @@ struct RequesterOptions {
   /// guessing (RFC 5452 §9.3). Where the ID has less than 64 bits (DNS's has 16), and so many wrong ones came
   /// from the right endpoint, nothing is believed any more until the next repeat, which has a new ID.
   std::uint32_t mismatch_alarm = 100;
+  /// The owner hands in all that a datagram holds (`Verdict::rest`): peers may put several messages into one.
+  bool bundles = false;
+  /// New requests wait for so long for others to the same peer, to leave in one datagram with them, unless
+  /// what waits fills one. 0: those that are there at the same time share datagrams, and nothing waits.
+  Duration bundle_delay{};
 };
 
 enum class StartStatus : std::uint8_t {
@@ -82,8 +88,8 @@ struct StartResult {
   RequestHandle handle;
 };
 
-/// A datagram as it arrived. The bytes need to live only during the call, and while events that show
-/// them are polled.
+/// A datagram as it arrived, or what is left of it. The bytes need to live only during the call, and while
+/// events that show them are polled.
 struct Arrival {
   Endpoint from;
   std::uint32_t channel = 0;
@@ -91,11 +97,13 @@ struct Arrival {
   bool truncated = false;
 };
 
-/// What became of a datagram that arrived.
+/// What became of a message that arrived.
 struct Verdict {
   std::optional<ReplyKind> used;         ///< reply, working, busy, refused, verify or restarted
   DropReason drop{};                     ///< otherwise
   std::optional<RequestHandle> request;  ///< whose it was, where that is known
+  /// What follows it in the same datagram: another message, to be handed in like this one. Empty for none.
+  Bytes rest;
 };
 
 enum class Unreachable : std::uint8_t {
@@ -119,6 +127,7 @@ struct Transmit {
   Endpoint to;
   std::uint32_t channel = 0;
   std::size_t bytes = 0;  ///< of the buffer that was handed in
+  Sharing sharing = Sharing::alone;
   std::uint32_t attempt = 1;
   Duration wait{};  ///< until the next transmission, if nothing is heard
 };
@@ -162,7 +171,7 @@ struct RequesterStats {
   std::uint64_t answered = 0;
   std::uint64_t transmitted = 0;  ///< datagrams, repeats included
   std::uint64_t retransmitted = 0;
-  std::uint64_t received = 0;  ///< datagrams handed in
+  std::uint64_t received = 0;  ///< messages handed in; a datagram may hold several
   std::uint64_t working = 0;
   std::uint64_t busy = 0;
   std::uint64_t restarted = 0;  ///< notes that a request names another life of its server
@@ -201,6 +210,7 @@ class Requester {
   /// @return false if it has already ended. Otherwise it ends with Outcome::cancelled.
   bool cancel(Timestamp now, RequestHandle request);
 
+  /// Takes in the first message of a datagram; where `rest` is not empty, hand that in as well.
   Verdict handle_datagram(Timestamp now, const Arrival& arrival);
   /// @return the request that it is about, if one is outstanding (RFC 8085 §5.2)
   std::optional<RequestHandle> handle_unreachable(Timestamp now, const Unreachability& news);
@@ -208,7 +218,8 @@ class Requester {
 
   /// When handle_timeout wants to be called; kNever if no request is outstanding.
   [[nodiscard]] Timestamp next_timeout() const noexcept;
-  /// Writes the next datagram to send; call until it says nullopt.
+  /// Writes the next message to send; call until it says nullopt. Each is a datagram by itself; those that
+  /// come one after the other for the same peer and channel may also be put into one (`Sharing`).
   /// @param buffer  at least `datagram_bytes_max` bytes
   [[nodiscard]] std::optional<Transmit> poll_transmit(Timestamp now, MutableBytes buffer);
   /// The next request that has ended; call until it says nullopt, before the next handle_datagram.

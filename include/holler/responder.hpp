@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "holler/bundler.hpp"
 #include "holler/bytes.hpp"
 #include "holler/codec.hpp"
 #include "holler/drop_reason.hpp"
@@ -57,9 +58,15 @@ struct ResponderOptions {
   /// twice, `datagram_lifetime` and the longest deadline of any asker together are right.
   Duration strangers_after{};
   bool answer_broadcast = false;  ///< answer what arrives by broadcast or multicast
+  /// The owner hands in all that a datagram holds (`ReceiptResult::rest`): askers may put several requests
+  /// into one.
+  bool bundles = false;
+  /// Replies wait for so long for others to the same asker, to leave in one datagram with them. 0: those that
+  /// are there at the same time share datagrams, and nothing waits.
+  Duration bundle_delay{};
 };
 
-/// A datagram as it arrived at a server.
+/// A datagram as it arrived at a server, or what is left of it.
 struct Incoming {
   Endpoint from;
   Endpoint to;  ///< the address and port that it was sent to; the reply leaves from there
@@ -68,6 +75,7 @@ struct Incoming {
   Delivery delivery = Delivery::unicast;
   Bytes bytes;
   bool truncated = false;
+  bool continued = false;  ///< it is the `rest` of a datagram whose beginning has been handed in
   /// How long it lay in the receive buffer before it was read: that much of its asker's time is gone.
   Duration waited{};
 };
@@ -83,6 +91,9 @@ enum class Receipt : std::uint8_t {
 struct ReceiptResult {
   Receipt receipt = Receipt::dropped;
   DropReason drop{};  ///< for dropped
+  /// What follows the message in the same datagram: to be handed in like it, once `poll_request` has said
+  /// nullopt. Empty for none.
+  Bytes rest;
 };
 
 struct IncomingRequest {
@@ -105,10 +116,11 @@ struct ResponseTransmit {
   std::size_t bytes = 0;
   ReplyKind kind = ReplyKind::reply;
   bool repeat = false;  ///< this reply has been sent before
+  Sharing sharing = Sharing::alone;
 };
 
 struct ResponderStats {
-  std::uint64_t received = 0;  ///< datagrams handed in
+  std::uint64_t received = 0;  ///< messages handed in; a datagram may hold several
   std::uint64_t requests = 0;  ///< handed out to the handler
   std::uint64_t answered = 0;  ///< requests whose reply was first sent
   std::uint64_t repeated = 0;  ///< copies of a request already known
@@ -139,6 +151,7 @@ class Responder {
   Responder& operator=(Responder&&) noexcept;
   ~Responder();
 
+  /// Takes in the first message of a datagram; where `rest` is not empty, hand that in as well.
   ReceiptResult handle_datagram(Timestamp now, const Incoming& incoming);
   void handle_timeout(Timestamp now);
   [[nodiscard]] Timestamp next_timeout() const noexcept;
@@ -158,7 +171,8 @@ class Responder {
   /// Ends a job without any answer.
   bool ignore(Timestamp now, JobHandle job);
 
-  /// Writes the next datagram to send; call until it says nullopt.
+  /// Writes the next message to send; call until it says nullopt. Each is a datagram by itself; those that
+  /// come one after the other with the same addresses may also be put into one (`Sharing`).
   /// @param buffer  at least `datagram_bytes_max` bytes
   [[nodiscard]] std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
 

@@ -14,6 +14,7 @@ class Fifo {
   [[nodiscard]] bool empty() const noexcept { return head_ == items_.size(); }
   [[nodiscard]] std::size_t size() const noexcept { return items_.size() - head_; }
   [[nodiscard]] T& front() noexcept { return items_[head_]; }
+  [[nodiscard]] const T& front() const noexcept { return items_[head_]; }
   [[nodiscard]] T& back() noexcept { return items_.back(); }
 
   T& push_back(T item) {

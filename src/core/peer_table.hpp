@@ -42,7 +42,11 @@ struct Peer {
   std::uint8_t cookie_bytes = 0;
   bool fresh_next = false;  // where both lists wait: whose turn it is
   bool queued = false;      // stands in the queue of peers to send to
-  bool idle = false;        // stands in the list of peers that may be forgotten
+  bool bundles = false;     // takes several messages in one datagram
+  bool held = false;        // its new requests wait for company
+  std::uint32_t held_times = 0;
+  std::size_t fresh_bytes = 0;  // of the payloads in `fresh`, with their headers
+  bool idle = false;            // stands in the list of peers that may be forgotten
   std::uint32_t idle_before = kNone;
   std::uint32_t idle_after = kNone;
 

@@ -7,21 +7,18 @@
 namespace holler {
 namespace {
 
-/// Numbers may be missing because their datagrams are lost or late, but an asker's numbers are dense: room
-/// for this many for each one seen, so that a single datagram cannot claim a large array.
 constexpr std::size_t kSparseness = 8;
-constexpr std::size_t kGapFree = 64;
 /// Payload memory that a place keeps for its next request.
 constexpr std::size_t kPayloadKeptMax = 256;
 
 }  // namespace
 
 ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
-                                           std::uint64_t id, Timestamp keep_until) {
-  const auto known = index_.find(key.conversation);
+                                           std::uint64_t id, Timestamp keep_until, std::size_t gap_max) {
+  const auto known = place_of(key.conversation);
   Conversation* conversation = nullptr;
-  if (known != index_.end()) {
-    conversation = &conversations_[known->second];
+  if (known) {
+    conversation = &conversations_[*known];
     if (key.number < conversation->base) return {Finding::done, nullptr};
     advance(*conversation, done_below);
     if (key.number - conversation->base < conversation->entries.size()) {
@@ -29,7 +26,7 @@ ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key,
       if (entry.state != CachedReply::State::absent) {
         if (entry.id != id) return {Finding::wrong_id, nullptr};
         conversation->keep_until = std::max(conversation->keep_until, keep_until);
-        return {Finding::known, &entry};
+        return {Finding::known, &entry, *known};
       }
     }
   }
@@ -38,7 +35,7 @@ ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key,
   if (opened) conversation = open(key.conversation, done_below);
   if (conversation == nullptr) return {Finding::full, nullptr};
   const auto slot = static_cast<std::uint32_t>(conversation - conversations_.data());
-  if (!make_room(*conversation, key.number)) {
+  if (!make_room(*conversation, key.number, gap_max)) {
     if (opened) close(slot);
     return {Finding::full, nullptr};
   }
@@ -49,13 +46,28 @@ ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key,
   entry.id = id;
   ++conversation->count;
   ++requests_;
-  return {Finding::fresh, &entry};
+  return {Finding::fresh, &entry, slot};
 }
 
 CachedReply* ReplyCache::find(const RequestKey& key) {
-  const auto known = index_.find(key.conversation);
-  if (known == index_.end()) return nullptr;
-  Conversation& conversation = conversations_[known->second];
+  const auto known = place_of(key.conversation);
+  return known ? find(*known, key) : nullptr;
+}
+
+std::optional<std::uint32_t> ReplyCache::place_of(std::uint64_t conversation) {
+  const auto is_it = [&](std::uint32_t place) {
+    return conversations_[place].open && conversations_[place].id == conversation;
+  };
+  if (last_place_ < conversations_.size() && is_it(last_place_)) return last_place_;
+  const auto known = index_.find(conversation);
+  if (known == index_.end()) return std::nullopt;
+  return last_place_ = known->second;
+}
+
+CachedReply* ReplyCache::find(std::uint32_t place, const RequestKey& key) noexcept {
+  if (place >= conversations_.size()) return nullptr;
+  Conversation& conversation = conversations_[place];
+  if (!conversation.open || conversation.id != key.conversation) return nullptr;
   if (key.number < conversation.base || key.number - conversation.base >= conversation.entries.size()) {
     return nullptr;
   }
@@ -96,6 +108,7 @@ ReplyCache::Conversation* ReplyCache::open(std::uint64_t id, std::uint64_t base)
   }
   Conversation& conversation = conversations_[slot];
   conversation.id = id;
+  conversation.open = true;
   conversation.base = base;
   conversation.keep_until = Timestamp::min();
   index_.emplace(id, slot);
@@ -110,9 +123,9 @@ void ReplyCache::advance(Conversation& conversation, std::uint64_t base) {
   conversation.base = base;
 }
 
-bool ReplyCache::make_room(Conversation& conversation, std::uint64_t number) {
+bool ReplyCache::make_room(Conversation& conversation, std::uint64_t number, std::size_t gap_max) {
   const std::uint64_t gap = number - conversation.base;
-  if (gap > kGapFree + kSparseness * conversation.count) return false;
+  if (gap > gap_max + kSparseness * conversation.count) return false;
   const std::size_t places = conversation.entries.size();
   if (gap < places) return true;
   const std::size_t wanted = std::bit_ceil(static_cast<std::size_t>(gap + 1));

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -53,6 +54,11 @@ class ReplyCache {
     std::size_t places_max;  // for requests; a conversation has up to twice as many as it uses
     std::size_t payload_bytes_max;
   };
+  /// Numbers may be missing because their datagrams are lost or late, but an asker's numbers are dense: so
+  /// many may be missing, and 8 more for each that has been seen, so that a single datagram cannot claim a
+  /// large array. As many as the largest bundles hold are believed of askers that have shown their address.
+  static constexpr std::size_t kGapStranger = 64;
+  static constexpr std::size_t kGapTrusted = 4096;
   enum class Finding : std::uint8_t {
     fresh,     // new: the entry is now there, at work
     known,     // seen before
@@ -62,7 +68,8 @@ class ReplyCache {
   };
   struct Lookup {
     Finding finding;
-    CachedReply* entry;  // for fresh and known; valid until the next call
+    CachedReply* entry;       // for fresh and known; valid until the next call
+    std::uint32_t place = 0;  // of the conversation, for fresh and known
   };
 
   ReplyCache(const Limits& limits, RandomSource& random)
@@ -70,9 +77,12 @@ class ReplyCache {
 
   /// @param keep_until  when the last copy of this request can have arrived
   [[nodiscard]] Lookup find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
-                                   std::uint64_t id, Timestamp keep_until);
+                                   std::uint64_t id, Timestamp keep_until,
+                                   std::size_t gap_max = kGapStranger);
   /// @return nullptr if it is not remembered
   [[nodiscard]] CachedReply* find(const RequestKey& key);
+  /// The same where the place of the conversation is known, which saves a search.
+  [[nodiscard]] CachedReply* find(std::uint32_t place, const RequestKey& key) noexcept;
   void store(CachedReply& entry, Bytes payload);
   /// Forgets one request, so that a copy of it counts as new.
   void forget(const RequestKey& key);
@@ -108,14 +118,16 @@ class ReplyCache {
     std::size_t count = 0;             // entries that are not absent
     std::vector<CachedReply> entries;  // a power of two of them, by number modulo their count
     Timestamp keep_until;
+    bool open = false;
   };
 
   static CachedReply& at(Conversation& conversation, std::uint64_t number) noexcept {
     return conversation.entries[number & (conversation.entries.size() - 1)];
   }
+  [[nodiscard]] std::optional<std::uint32_t> place_of(std::uint64_t conversation);
   Conversation* open(std::uint64_t id, std::uint64_t base);
   void advance(Conversation& conversation, std::uint64_t base);
-  [[nodiscard]] bool make_room(Conversation& conversation, std::uint64_t number);
+  [[nodiscard]] bool make_room(Conversation& conversation, std::uint64_t number, std::size_t gap_max);
   void clear(Conversation& conversation, CachedReply& entry);
   void close(std::uint32_t slot);
 
@@ -123,7 +135,8 @@ class ReplyCache {
   std::vector<Conversation> conversations_;
   std::vector<std::uint32_t> free_;
   std::unordered_map<std::uint64_t, std::uint32_t, Hash> index_;
-  TimerQueue timers_;  // when a conversation may be forgotten; looked at again then
+  TimerQueue timers_;             // when a conversation may be forgotten; looked at again then
+  std::uint32_t last_place_ = 0;  // most requests belong to the conversation of the one before
   std::size_t requests_ = 0;
   std::size_t places_ = 0;
   std::size_t payload_bytes_ = 0;

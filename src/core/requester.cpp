@@ -16,6 +16,9 @@ constexpr Duration kFirstWait = std::chrono::seconds{1};
 /// Without a least wait, a `backoff_max` of 0 would send without a pause.
 constexpr Duration kBackoffLeast = std::chrono::milliseconds{1};
 
+/// Messages in a row to a peer that takes several in one datagram, before the others have their turn.
+constexpr std::uint32_t kTurnMessages = 64;
+
 }  // namespace
 
 Requester::Engine::Engine(const Codec& codec, RandomSource& random, const RequesterOptions& options)
@@ -68,7 +71,7 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& peer, Bytes 
   ever_started_ = true;
   if (peers_[peer_index].outstanding++ == 0) peers_.mark_busy(peer_index);
   timers_.set(slot, request.deadline);
-  push_ready(slot, RequestState::fresh);
+  queue_fresh(now, slot);
   return {StartStatus::started, handle_of(slot)};
 }
 
@@ -110,12 +113,14 @@ Outcome Requester::Engine::silent_outcome(const RequestSlot& request) noexcept {
 }
 
 std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
+  if (!held_.empty()) release_held(now);
   while (!sending_.empty()) {
     const std::uint32_t index = sending_.front();
     Peer& peer = peers_[index];
     if (!peer.has_ready() || !may_send(peer)) {
       peer.queued = false;  // whatever makes it ready, or opens its window, queues it again
       sending_.pop_front();
+      turn_ = 0;
       continue;
     }
     // By turns: a few that are never answered must not keep a small window from all others, and many that
@@ -128,8 +133,11 @@ std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableB
     }
     unlink(slot);
     peer.fresh_next = !fresh;
-    sending_.pop_front();  // the next peer's turn
-    sending_.push_back(index);
+    if (!peer.bundles || ++turn_ >= kTurnMessages) {  // the next peer's turn
+      turn_ = 0;
+      sending_.pop_front();
+      sending_.push_back(index);
+    }
     return transmit(now, slot, buffer);
   }
   return std::nullopt;
@@ -158,6 +166,7 @@ Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableB
                            .attempt = static_cast<std::uint8_t>(std::min(request.attempts, 255U)),
                            .time_left = request.deadline == kNever ? kForever : request.deadline - now,
                            .life = request.life,
+                           .bundles = options_.bundles,
                            .cookie = peer.cookie_view()};
   const auto bytes = codec_->encode_request(stamp, request.payload, buffer);
   HOLLER_CHECK(bytes.has_value());  // its size was checked when it was started
@@ -175,8 +184,16 @@ Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableB
           .to = peer.endpoint,
           .channel = request.channel,
           .bytes = *bytes,
+          .sharing = sharing_of(request, peer),
           .attempt = request.attempts,
           .wait = std::min(wait, stamp.time_left)};
+}
+
+/// A path that loses large datagrams without a word must not lose all copies of a request, nor a peer that
+/// has become one that takes a single message: each copy is sent more carefully than the one before.
+Sharing Requester::Engine::sharing_of(const RequestSlot& request, const Peer& peer) const noexcept {
+  if (!peer.bundles || request.attempts > 2) return Sharing::alone;
+  return request.attempts == 1 ? Sharing::full : Sharing::careful;
 }
 
 Duration Requester::Engine::first_wait(const RequestSlot& request, const Peer& peer) const noexcept {
@@ -221,13 +238,47 @@ void Requester::Engine::push_ready(std::uint32_t slot, RequestState state) {
   request.after = kNone;
   (list.tail == kNone ? list.head : slots_[list.tail].after) = slot;
   list.tail = slot;
-  queue_peer(request.peer);
+  if (state == RequestState::fresh) {
+    peer.fresh_bytes += request.payload.size() + traits_.request_overhead_bytes;
+  } else {
+    queue_peer(request.peer);
+  }
+}
+
+/// It leaves at once, or waits a moment for company.
+void Requester::Engine::queue_fresh(Timestamp now, std::uint32_t slot) {
+  push_ready(slot, RequestState::fresh);
+  const std::uint32_t index = slots_[slot].peer;
+  Peer& peer = peers_[index];
+  const bool waits = options_.bundle_delay > Duration::zero() && peer.bundles && !peer.queued &&
+                     peer.fresh_bytes < kBundleBytesCareful;
+  if (!waits) {
+    let_go(index);
+  } else if (!std::exchange(peer.held, true)) {
+    held_.push_back({.until = later(now, options_.bundle_delay), .peer = index, .time = peer.held_times});
+  }
+}
+
+/// What this peer's requests have waited for is there, or its time is over.
+void Requester::Engine::let_go(std::uint32_t index) {
+  Peer& peer = peers_[index];
+  if (std::exchange(peer.held, false)) ++peer.held_times;
+  queue_peer(index);
+}
+
+void Requester::Engine::release_held(Timestamp now) {
+  while (!held_.empty() && held_.front().until <= now) {
+    const Held due = held_.pop_front();
+    if (peers_[due.peer].held && peers_[due.peer].held_times == due.time) let_go(due.peer);
+  }
 }
 
 void Requester::Engine::unlink(std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   Peer& peer = peers_[request.peer];
-  ListEnds& list = request.state == RequestState::fresh ? peer.fresh : peer.repeats;
+  const bool fresh = request.state == RequestState::fresh;
+  ListEnds& list = fresh ? peer.fresh : peer.repeats;
+  if (fresh) peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
   (request.before == kNone ? list.head : slots_[request.before].after) = request.after;
   (request.after == kNone ? list.tail : slots_[request.after].before) = request.before;
 }
@@ -245,8 +296,10 @@ void Requester::Engine::leave(std::uint32_t slot) {
 }
 
 void Requester::Engine::queue_peer(std::uint32_t peer) {
-  if (peers_[peer].queued || !peers_[peer].has_ready()) return;
-  peers_[peer].queued = true;
+  Peer& known = peers_[peer];
+  const bool waits = known.held && known.repeats.head == kNone;  // for company, which repeats are
+  if (known.queued || waits || !known.has_ready()) return;
+  known.queued = true;
   sending_.push_back(peer);
 }
 

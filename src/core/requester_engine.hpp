@@ -80,7 +80,10 @@ class Requester::Engine {
   Verdict handle_datagram(Timestamp now, const Arrival& arrival);
   std::optional<RequestHandle> handle_unreachable(Timestamp now, const Unreachability& news);
 
-  Timestamp next_timeout() const noexcept { return timers_.next(); }
+  Timestamp next_timeout() const noexcept {
+    const Timestamp next = timers_.next();
+    return held_.empty() ? next : std::min(next, held_.front().until);
+  }
   std::size_t outstanding() const noexcept { return outstanding_; }
   RequesterOccupancy occupancy() const noexcept {
     return {.outstanding = outstanding_, .peers = peers_.size()};
@@ -96,6 +99,12 @@ class Requester::Engine {
     ReplyView view;
     bool believed = false;  ///< nothing shows that it is an answer, and `promiscuous` takes it for one
   };
+  /// A peer whose new requests wait for others to share a datagram with.
+  struct Held {
+    Timestamp until;
+    std::uint32_t peer = kNone;
+    std::uint32_t time = 0;  // `held_times` of the peer: another number means that they have left since
+  };
 
   // slots and lists
   std::uint32_t take_slot();
@@ -105,6 +114,10 @@ class Requester::Engine {
   void unlink(std::uint32_t slot);
   void leave(std::uint32_t slot);
   void queue_peer(std::uint32_t peer);
+  void queue_fresh(Timestamp now, std::uint32_t slot);
+  void let_go(std::uint32_t index);
+  void release_held(Timestamp now);
+  Sharing sharing_of(const RequestSlot& request, const Peer& peer) const noexcept;
   bool may_send(const Peer& peer) const noexcept;
   Transmit transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer);
   Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept;
@@ -113,6 +126,7 @@ class Requester::Engine {
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
 
   // what arrives
+  Verdict handle_message(Timestamp now, const Arrival& arrival, const Match& found);
   Match match(const Arrival& arrival) const;
   Match match_numbered(const Arrival& arrival) const;
   Match match_by_channel(const Arrival& arrival) const;
@@ -130,7 +144,8 @@ class Requester::Engine {
   bool grant_repeat(std::uint32_t slot);
   void keep_cookie(std::uint32_t peer, Bytes cookie);
   void meet_other_life(Timestamp now, std::uint32_t slot, const ReplyView& view);
-  std::uint32_t slot_of_quote(const Unreachability& news) const;
+  void hear_unreachable(Timestamp now, std::uint32_t slot, const Unreachability& news, bool shared);
+  std::uint32_t slot_of_quote(const Unreachability& news, Bytes& rest) const;
 
   static std::uint64_t channel_key(std::uint32_t channel, std::uint32_t peer) noexcept {
     return std::uint64_t{channel} << 32U | peer;
@@ -144,6 +159,8 @@ class Requester::Engine {
   std::vector<RequestSlot> slots_;
   std::vector<std::uint32_t> free_;
   Fifo<std::uint32_t> sending_;  // peers with something to send, each once
+  Fifo<Held> held_;              // in the order of their times, which are all equally far away
+  std::uint32_t turn_ = 0;       // messages that the peer at the front has sent in a row
   Fifo<RequestEvent> events_;
   TimerQueue timers_;
   // For codecs without numbers: the one request of a channel at a peer, and any one of a channel.

@@ -43,6 +43,12 @@ Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival
                .believed = true};
     }
   }
+  Verdict verdict = handle_message(now, arrival, found);
+  verdict.rest = found.view.rest;
+  return verdict;
+}
+
+Verdict Requester::Engine::handle_message(Timestamp now, const Arrival& arrival, const Match& found) {
   if (found.drop) return drop(*found.drop, found.slot);
   const RequestHandle request = handle_of(found.slot);
   if (found.view.kind == ReplyKind::restarted && found.view.life == slots_[found.slot].life) {
@@ -158,6 +164,7 @@ void Requester::Engine::use(Timestamp now, const Match& found, const Endpoint& f
   // What anybody may have said tells nothing of the peer and of the path to it.
   const auto network = found.believed ? std::nullopt : learn(now, request, view);
   request.heard = true;
+  if (!found.believed) peers_[request.peer].bundles = view.bundles;
   if (view.life != 0) learn_life(now, slot, view);
   const bool maybe_repeated = view.life != 0 && request.doubtful && !lived_through(request);
   switch (view.kind) {
@@ -281,15 +288,19 @@ void Requester::Engine::meet_other_life(Timestamp now, std::uint32_t slot, const
   grant_repeat(slot);  // or else with its time to ask again
 }
 
-std::uint32_t Requester::Engine::slot_of_quote(const Unreachability& news) const {
+/// @param rest  what is quoted; without its first message after the call
+std::uint32_t Requester::Engine::slot_of_quote(const Unreachability& news, Bytes& rest) const {
+  const Bytes quote = std::exchange(rest, {});
   const auto peer = peers_.find(news.peer);
   if (!peer) return kNone;
   if (!traits_.numbered) {
     const auto known = by_channel_and_peer_.find(channel_key(news.channel, *peer));
     return known == by_channel_and_peer_.end() ? kNone : known->second;
   }
-  const RequestView quoted = codec_->decode_request(news.quote);
-  if (quoted.drop) return kNone;
+  // Of the last message there may be no more than the header.
+  const RequestView quoted = codec_->decode_request(quote);
+  if (!quoted.identified) return kNone;
+  rest = quoted.rest;
   const auto slot = peers_[*peer].numbers.find(quoted.number);
   const bool ours = slot && slots_[*slot].id == quoted.id && slots_[*slot].channel == news.channel;
   return ours ? *slot : kNone;
@@ -297,22 +308,39 @@ std::uint32_t Requester::Engine::slot_of_quote(const Unreachability& news) const
 
 std::optional<RequestHandle> Requester::Engine::handle_unreachable(Timestamp now,
                                                                    const Unreachability& news) {
-  const std::uint32_t slot = slot_of_quote(news);
-  if (slot == kNone) return std::nullopt;
-  const RequestHandle request = handle_of(slot);
+  // The datagram may have held several requests.
+  std::optional<RequestHandle> first;
+  bool shared = false;
+  for (Bytes rest = news.quote;;) {
+    const std::uint32_t slot = slot_of_quote(news, rest);
+    if (slot != kNone) {
+      if (!first) first = handle_of(slot);
+      hear_unreachable(now, slot, news, shared || !rest.empty());
+    }
+    shared = true;
+    if (rest.empty()) return first;
+  }
+}
+
+/// @param shared  the datagram held others as well
+void Requester::Engine::hear_unreachable(Timestamp now, std::uint32_t slot, const Unreachability& news,
+                                         bool shared) {
   switch (news.kind) {
     case Unreachable::refused: end(now, slot, Outcome::refused); break;
     // RFC 8085 §5.2: these may pass, so the request goes on until its deadline.
     case Unreachable::soft: slots_[slot].soft_error = true; break;
     case Unreachable::forbidden: slots_[slot].forbidden = true; break;
     case Unreachable::too_large:
+      if (shared) {  // all of them together were: the next copy shares with fewer
+        grant_repeat(slot);
+        break;
+      }
       // The kernel has learned the path's size from a hop, and fragments the next copy.
       if (news.path_mtu_bytes == 0 || !grant_repeat(slot)) {
         end(now, slot, Outcome::too_large).path_mtu_bytes = news.path_mtu_bytes;
       }
       break;
   }
-  return request;
 }
 
 }  // namespace holler

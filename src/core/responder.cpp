@@ -20,6 +20,12 @@ std::uint32_t draw_life(RandomSource& random) {
   return drawn != 0 ? drawn : 1;
 }
 
+/// What waits for company leaves where so much of it has come together.
+constexpr std::size_t kCompanyMax = 64;
+
+/// Payload memory that a free place keeps for its next reply.
+constexpr std::size_t kPayloadKeptMax = 256;
+
 /// A cookie is good for the epoch that it was made in and for the next one.
 constexpr Duration kCookieEpoch = std::chrono::minutes{10};
 
@@ -40,7 +46,7 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
 
 void Responder::Engine::handle_timeout(Timestamp now) {
   while (const auto job = held_.pop_due(now)) {
-    const ByteVector payload = std::move(jobs_[*job].payload);
+    const ByteVector payload = std::exchange(jobs_[*job].payload, {});
     release(now, *job, payload);
   }
   cache_.handle_timeout(now);
@@ -61,7 +67,8 @@ bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Ti
 
 /// Lets a reply go: into the memory of replies, and on its way.
 void Responder::Engine::release(Timestamp now, std::uint32_t slot, Bytes payload) {
-  const RequestCopy& copy = jobs_[slot].copy;
+  Job& job = jobs_[slot];
+  const RequestCopy& copy = job.copy;
   CachedReply* entry = entry_of(copy);
   if (entry != nullptr) {
     entry->state = CachedReply::State::replied;
@@ -72,33 +79,50 @@ void Responder::Engine::release(Timestamp now, std::uint32_t slot, Bytes payload
   if (now >= copy.given_up) {
     stats_.dropped.add(DropReason::expired);
   } else if (entry != nullptr || !copy.identified) {
-    queue_note(copy, ReplyKind::reply, Duration::zero());
-    if (!copy.identified) outgoing_.back().payload.assign(payload.begin(), payload.end());
+    if (!copy.identified) job.payload.assign(payload.begin(), payload.end());
+    send_off(now, slot, ReplyKind::reply, Duration::zero(), 0);
+    return;
   }
   close_job(slot);
 }
 
-bool Responder::Engine::refuse(Timestamp /*now*/, JobHandle handle, std::uint16_t reason) {
+/// What is to be said to the copy in this slot leaves as soon as it may; then the slot is free.
+void Responder::Engine::send_off(Timestamp now, std::uint32_t slot, ReplyKind kind, Duration retry_after,
+                                 std::uint16_t reason) {
+  Job& job = jobs_[slot];
+  job.state = Job::State::leaving;
+  const bool waits = options_.bundle_delay > Duration::zero() && sharing_of(job.copy) != Sharing::alone;
+  (waits ? waiting_ : leaving_)
+      .push_back({.kind = kind,
+                  .reason = reason,
+                  .job = slot,
+                  .retry_after = retry_after,
+                  .not_before = waits ? later(now, options_.bundle_delay) : now});
+}
+
+bool Responder::Engine::refuse(Timestamp now, JobHandle handle, std::uint16_t reason) {
   const Job* job = find_job(handle);
   if (job == nullptr) return false;
+  ++stats_.refused;
   if (CachedReply* entry = entry_of(job->copy)) {
     entry->state = CachedReply::State::refused;
     entry->reason = reason;
-    queue_note(job->copy, ReplyKind::refused, Duration::zero(), reason);
+    send_off(now, handle.slot, ReplyKind::refused, Duration::zero(), reason);
+  } else {
+    close_job(handle.slot);
   }
-  ++stats_.refused;
-  close_job(handle.slot);
   return true;
 }
 
-bool Responder::Engine::postpone(Timestamp /*now*/, JobHandle handle, Duration retry_after) {
+bool Responder::Engine::postpone(Timestamp now, JobHandle handle, Duration retry_after) {
   const Job* job = find_job(handle);
   if (job == nullptr) return false;
   if (job->copy.identified) {
     cache_.forget(job->copy.key);
-    queue_note(job->copy, ReplyKind::busy, retry_after);
+    send_off(now, handle.slot, ReplyKind::busy, retry_after, 0);
+  } else {
+    close_job(handle.slot);
   }
-  close_job(handle.slot);
   return true;
 }
 
@@ -111,59 +135,67 @@ bool Responder::Engine::ignore(Timestamp /*now*/, JobHandle handle) {
 }
 
 CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
-  CachedReply* entry = copy.identified ? cache_.find(copy.key) : nullptr;
+  CachedReply* entry = copy.identified ? cache_.find(copy.place, copy.key) : nullptr;
   // The request may have been forgotten, and its number used for another one.
   return entry != nullptr && entry->id == copy.id ? entry : nullptr;
 }
 
 std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
-  while (!outgoing_.empty()) {
-    Outgoing outgoing = outgoing_.pop_front();
-    if (auto transmit = encode(now, outgoing, buffer)) return transmit;
+  if (!waiting_.empty()) release_waiting(now);
+  while (!leaving_.empty()) {
+    const Leaving leaving = leaving_.pop_front();
+    auto transmit = encode(now, leaving, buffer);
+    close_job(leaving.job);
+    if (transmit) return transmit;
   }
   return std::nullopt;
 }
 
-std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoing& outgoing,
+/// All that has waited for company leaves when the first of it must, those of one asker side by side.
+void Responder::Engine::release_waiting(Timestamp now) {
+  if (waiting_.front().not_before > now && waiting_.size() < kCompanyMax) return;
+  std::vector<Leaving> together;
+  together.reserve(waiting_.size());
+  while (!waiting_.empty()) together.push_back(waiting_.pop_front());
+  std::ranges::stable_sort(together, {}, [this](const Leaving& one) {
+    const RequestCopy& copy = jobs_[one.job].copy;
+    return std::pair{copy.channel, copy.asker};
+  });
+  for (const Leaving& one : together) leaving_.push_back(one);
+}
+
+std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, const Leaving& leaving,
                                                           MutableBytes buffer) {
-  const RequestCopy& copy = outgoing.copy;
+  const Job& job = jobs_[leaving.job];
+  const RequestCopy& copy = job.copy;
   CachedReply* entry = entry_of(copy);
   Bytes payload;
-  if (outgoing.kind == ReplyKind::reply) {
+  if (leaving.kind == ReplyKind::reply) {
     // Declared done since it was queued, or forgotten and handed out again.
     const bool there = entry != nullptr && entry->state == CachedReply::State::replied;
     if (copy.identified && !there) return std::nullopt;
-    payload = entry != nullptr ? Bytes{entry->payload} : Bytes{outgoing.payload};
+    payload = entry != nullptr ? Bytes{entry->payload} : Bytes{job.payload};
   }
+  const auto kind = fitting(leaving.kind, copy, entry, payload.size());
+  if (!kind) return std::nullopt;
+  if (*kind != ReplyKind::reply) payload = {};
   KeyedHash::Digest cookie{};
-  const std::size_t whole = wire_bytes(copy.asker, copy.codec->traits().reply_header_bytes + payload.size());
-  if (outgoing.kind == ReplyKind::reply && !within_amplification(copy, entry, whole)) {
-    outgoing.kind = ReplyKind::verify;
-    payload = {};
-    // The reply may have gone out for another copy, and left no room for anything more.
-    const std::size_t note = wire_bytes(copy.asker, copy.codec->traits().reply_header_bytes + cookie.size());
-    const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
-    // Nor is it known what has gone to an address that others have asked from since.
-    if (copy.identified &&
-        (entry->asker != copy.asker.address || entry->wire_sent + note > entry->wire_received * most)) {
-      stats_.dropped.add(DropReason::amplification);
-      return std::nullopt;
-    }
-  }
-  if (outgoing.kind == ReplyKind::verify) cookie = cookie_for(now, copy.asker, 0);
-  const ReplyStamp stamp{.kind = outgoing.kind,
+  if (*kind == ReplyKind::verify) cookie = cookie_for(now, copy.asker, 0);
+  const ReplyStamp stamp{.kind = *kind,
                          .number = copy.key.number,
                          .id = copy.id,
                          .attempt = copy.attempt,
                          .hold = std::max(now - copy.received, Duration::zero()),
-                         .retry_after = outgoing.retry_after,
+                         .retry_after = leaving.retry_after,
                          .life = life_,
                          .age = age(now),
-                         .reason = outgoing.reason,
+                         .reason = leaving.reason,
+                         .bundles = options_.bundles,
+                         .payload_bytes = payload.size(),
                          .cookie = cookie};
   const auto header = copy.codec->encode_reply_header(stamp, buffer);
   if (!header) {  // this format has no such note: a plain reply that is too large for its asker
-    if (outgoing.kind == ReplyKind::verify) stats_.dropped.add(DropReason::amplification);
+    if (*kind == ReplyKind::verify) stats_.dropped.add(DropReason::amplification);
     return std::nullopt;
   }
   HOLLER_CHECK(*header + payload.size() <= buffer.size());
@@ -171,8 +203,39 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
   const std::size_t bytes = *header + payload.size();
   if (entry != nullptr && entry->asker == copy.asker.address)
     entry->wire_sent += wire_bytes(copy.asker, bytes);
+  return ResponseTransmit{.to = copy.asker,
+                          .from = copy.asked,
+                          .channel = copy.channel,
+                          .interface = copy.interface,
+                          .bytes = bytes,
+                          .kind = *kind,
+                          .repeat = count_sent(*kind, entry),
+                          .sharing = sharing_of(copy)};
+}
+
+/// What may be said in place of it where it is too much for an address that may be forged.
+/// @return nullopt where nothing may
+std::optional<ReplyKind> Responder::Engine::fitting(ReplyKind kind, const RequestCopy& copy,
+                                                    const CachedReply* entry, std::size_t payload_bytes) {
+  if (kind != ReplyKind::reply) return kind;
+  const std::size_t header = copy.codec->traits().reply_header_bytes;
+  if (within_amplification(copy, entry, wire_bytes(copy.asker, header + payload_bytes))) return kind;
+  // The reply may have gone out for another copy, and left no room for anything more.
+  const std::size_t note = wire_bytes(copy.asker, header + sizeof(KeyedHash::Digest));
+  const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
+  // Nor is it known what has gone to an address that others have asked from since.
+  if (copy.identified &&
+      (entry->asker != copy.asker.address || entry->wire_sent + note > entry->wire_received * most)) {
+    stats_.dropped.add(DropReason::amplification);
+    return std::nullopt;
+  }
+  return ReplyKind::verify;
+}
+
+/// @return whether it is a reply that has been sent before
+bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
   bool repeat = false;
-  switch (outgoing.kind) {
+  switch (kind) {
     case ReplyKind::reply:
       // What was held back until its address was verified has not been sent before.
       if (entry != nullptr) repeat = std::exchange(entry->reply_sent, true);
@@ -183,13 +246,13 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, Outgoin
     case ReplyKind::restarted: ++stats_.restarted; break;
     default: break;
   }
-  return ResponseTransmit{.to = copy.asker,
-                          .from = copy.asked,
-                          .channel = copy.channel,
-                          .interface = copy.interface,
-                          .bytes = bytes,
-                          .kind = outgoing.kind,
-                          .repeat = repeat};
+  return repeat;
+}
+
+/// An asker who repeats itself may not have got what was sent in large datagrams.
+Sharing Responder::Engine::sharing_of(const RequestCopy& copy) noexcept {
+  if (!copy.bundles || copy.attempt > 2) return Sharing::alone;
+  return copy.attempt == 1 ? Sharing::full : Sharing::careful;
 }
 
 bool Responder::Engine::within_amplification(const RequestCopy& copy, const CachedReply* entry,
@@ -227,10 +290,12 @@ const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
 }
 
 void Responder::Engine::close_job(std::uint32_t slot) {
-  held_.remove(slot);
-  const std::uint32_t generation = jobs_[slot].generation + 1;
-  jobs_[slot] = {};
-  jobs_[slot].generation = generation;
+  Job& job = jobs_[slot];
+  if (job.state == Job::State::held) held_.remove(slot);
+  job.state = Job::State::free;
+  ++job.generation;
+  job.payload.clear();
+  if (job.payload.capacity() > kPayloadKeptMax) job.payload = {};
   free_.push_back(slot);
 }
 

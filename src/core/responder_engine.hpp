@@ -19,7 +19,9 @@ namespace holler {
 struct RequestCopy {
   const Codec* codec = nullptr;
   bool identified = false;  // what follows means something
+  bool bundles = false;     // its asker takes several messages in one datagram
   std::uint8_t attempt = 0;
+  std::uint32_t place = 0;  // of its conversation in the memory of replies
   RequestKey key;
   std::uint64_t id = 0;
   Endpoint asker;
@@ -31,17 +33,18 @@ struct RequestCopy {
   std::uint64_t wire_received = 0;
 };
 
-/// A request that has been handed out.
+/// A request that has been handed out, or anything else that is to be answered.
 struct Job {
   enum class State : std::uint8_t {
     free,
-    open,  // the handler has it
-    held,  // answered, and held back until its timer
+    open,     // the handler has it
+    held,     // answered, and held back until its timer
+    leaving,  // its answer waits to be sent
   };
   State state = State::free;
   std::uint32_t generation = 0;
   RequestCopy copy;    // the one that arrived last: a NAT may have moved the asker since the first
-  ByteVector payload;  // of a held reply
+  ByteVector payload;  // of a held reply, and of one that nobody remembers
 };
 
 class Responder::Engine {
@@ -53,7 +56,10 @@ class Responder::Engine {
 
   // responder.cpp
   void handle_timeout(Timestamp now);
-  Timestamp next_timeout() const noexcept { return std::min(held_.next(), cache_.next_timeout()); }
+  Timestamp next_timeout() const noexcept {
+    const Timestamp next = std::min(held_.next(), cache_.next_timeout());
+    return waiting_.empty() ? next : std::min(next, waiting_.front().not_before);
+  }
   std::optional<IncomingRequest> poll_request() { return std::exchange(pending_, std::nullopt); }
   bool reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before);
   bool refuse(Timestamp now, JobHandle handle, std::uint16_t reason);
@@ -62,7 +68,8 @@ class Responder::Engine {
   std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
   std::size_t reply_bytes_max(JobHandle handle) const noexcept;
 
-  std::size_t jobs() const noexcept { return jobs_.size() - free_.size(); }
+  std::size_t jobs() const noexcept { return jobs_.size() - free_.size() - leaving(); }
+  std::size_t leaving() const noexcept { return leaving_.size() + waiting_.size(); }
   std::size_t remembered_requests() const noexcept { return cache_.requests(); }
   std::size_t remembered_bytes() const noexcept { return cache_.payload_bytes(); }
   ResponderOccupancy occupancy() const noexcept {
@@ -70,18 +77,18 @@ class Responder::Engine {
             .conversations = cache_.conversations(),
             .places = cache_.places(),
             .payload_bytes = cache_.payload_bytes(),
-            .outgoing = outgoing_.size()};
+            .outgoing = leaving()};
   }
   const ResponderStats& stats() const noexcept { return stats_; }
 
  private:
-  /// A datagram that waits to be sent. The payload of an identified reply stays in the cache until then.
-  struct Outgoing {
+  /// A message that waits to be sent. The payload of an identified reply stays in the cache until then.
+  struct Leaving {
     ReplyKind kind = ReplyKind::reply;
-    RequestCopy copy;  // that it answers
     std::uint16_t reason = 0;
+    std::uint32_t job = 0;  // with the copy that it answers
     Duration retry_after{};
-    ByteVector payload;
+    Timestamp not_before;  // it waits for company until then
   };
 
   // what arrives
@@ -89,16 +96,18 @@ class Responder::Engine {
     const Codec* codec = nullptr;
     RequestView view;
   };
-  Decoded decode(Bytes datagram) const;
+  Decoded decode(const Incoming& incoming) const;
   static RequestCopy copy_of(Timestamp now, const Incoming& incoming, const Decoded& decoded);
   ReceiptResult drop(DropReason reason);
-  ReceiptResult receive_identified(Timestamp now, const RequestView& view, const RequestCopy& copy,
+  ReceiptResult receive_message(Timestamp now, const Incoming& incoming, const Decoded& decoded);
+  ReceiptResult receive_identified(Timestamp now, const RequestView& view, RequestCopy& copy,
                                    Delivery delivery);
   ReceiptResult receive_repeat(const RequestCopy& copy, CachedReply& entry);
   ReceiptResult decline_busy(const RequestCopy& copy, Duration retry_after);
-  std::uint32_t open_job(const RequestCopy& copy);
+  std::uint32_t open_job(const RequestCopy& copy, Job::State state = Job::State::open);
   void offer(Timestamp now, std::uint32_t job, Bytes payload, Delivery delivery);
   void queue_note(const RequestCopy& copy, ReplyKind kind, Duration retry_after, std::uint16_t reason = 0);
+  void send_off(Timestamp now, std::uint32_t job, ReplyKind kind, Duration retry_after, std::uint16_t reason);
 
   // what leaves
   Job* find_job(JobHandle handle) noexcept;
@@ -106,7 +115,12 @@ class Responder::Engine {
   void release(Timestamp now, std::uint32_t slot, Bytes payload);
   void close_job(std::uint32_t slot);
   CachedReply* entry_of(const RequestCopy& copy);
-  std::optional<ResponseTransmit> encode(Timestamp now, Outgoing& outgoing, MutableBytes buffer);
+  std::optional<ResponseTransmit> encode(Timestamp now, const Leaving& leaving, MutableBytes buffer);
+  std::optional<ReplyKind> fitting(ReplyKind kind, const RequestCopy& copy, const CachedReply* entry,
+                                   std::size_t payload_bytes);
+  bool count_sent(ReplyKind kind, CachedReply* entry);
+  static Sharing sharing_of(const RequestCopy& copy) noexcept;
+  void release_waiting(Timestamp now);
   bool within_amplification(const RequestCopy& copy, const CachedReply* entry,
                             std::size_t wire) const noexcept;
 
@@ -133,7 +147,8 @@ class Responder::Engine {
   std::vector<std::uint32_t> free_;
   TimerQueue held_;
   std::optional<IncomingRequest> pending_;
-  Fifo<Outgoing> outgoing_;
+  Fifo<Leaving> leaving_;
+  Fifo<Leaving> waiting_;  // for company, in the order of their times, which are all equally far away
   ResponderStats stats_;
 };
 

@@ -6,9 +6,9 @@
 namespace holler {
 namespace {
 
-/// Datagrams that wait to be sent, at most: one batch of arrivals makes far fewer, so that this is reached
+/// Messages that wait to be sent, at most: one batch of arrivals makes far fewer, so that this is reached
 /// only where the owner never polls.
-constexpr std::size_t kOutgoingMax = 1U << 16U;
+constexpr std::size_t kLeavingMax = 1U << 16U;
 
 }  // namespace
 
@@ -24,22 +24,31 @@ ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& 
   if (incoming.from == incoming.to) return drop(DropReason::wrong_source);
   if (incoming.delivery != Delivery::unicast && !options_.answer_broadcast)
     return drop(DropReason::not_unicast);
-  const Decoded decoded = decode(incoming.bytes);
+  const Decoded decoded = decode(incoming);
+  ReceiptResult result = receive_message(now, incoming, decoded);
+  result.rest = decoded.view.rest;
+  return result;
+}
+
+ReceiptResult Responder::Engine::receive_message(Timestamp now, const Incoming& incoming,
+                                                 const Decoded& decoded) {
   if (decoded.view.drop) return drop(*decoded.view.drop);
   if (decoded.view.time_left != kForever && decoded.view.time_left <= incoming.waited) {
     return drop(DropReason::expired);
   }
-  if (outgoing_.size() >= kOutgoingMax) return drop(DropReason::over_limit);
-  const RequestCopy copy = copy_of(now, incoming, decoded);
+  if (leaving() >= kLeavingMax) return drop(DropReason::over_limit);
+  RequestCopy copy = copy_of(now, incoming, decoded);
   if (copy.identified) return receive_identified(now, decoded.view, copy, incoming.delivery);
   if (jobs() >= options_.jobs_max) return decline_busy(copy, options_.busy_retry);
   offer(now, open_job(copy), decoded.view.payload, incoming.delivery);
   return {.receipt = Receipt::request};
 }
 
-Responder::Engine::Decoded Responder::Engine::decode(Bytes datagram) const {
+Responder::Engine::Decoded Responder::Engine::decode(const Incoming& incoming) const {
   for (const Codec* codec : codecs_) {
-    Decoded decoded{.codec = codec, .view = codec->decode_request(datagram)};
+    // What follows a message that tells where it ends is not plain text.
+    if (incoming.continued && !codec->traits().bundles) continue;
+    Decoded decoded{.codec = codec, .view = codec->decode_request(incoming.bytes)};
     if (decoded.view.drop != DropReason::foreign) return decoded;
   }
   return {.codec = nullptr, .view = {.drop = DropReason::foreign}};
@@ -53,8 +62,10 @@ ReceiptResult Responder::Engine::drop(DropReason reason) {
 RequestCopy Responder::Engine::copy_of(Timestamp now, const Incoming& incoming, const Decoded& decoded) {
   const RequestView& view = decoded.view;
   const Timestamp received = now - incoming.waited;
+  const std::size_t bytes = incoming.bytes.size() - view.rest.size();
   return {.codec = decoded.codec,
           .identified = view.identified,
+          .bundles = view.bundles,
           .attempt = view.attempt,
           .key = {view.conversation, view.number},
           .id = view.id,
@@ -64,11 +75,11 @@ RequestCopy Responder::Engine::copy_of(Timestamp now, const Incoming& incoming, 
           .interface = incoming.interface,
           .received = received,
           .given_up = later(received, view.time_left),
-          .wire_received = wire_bytes(incoming.from, incoming.bytes.size())};
+          .wire_received = incoming.continued ? bytes : wire_bytes(incoming.from, bytes)};
 }
 
-ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view,
-                                                    const RequestCopy& copy, Delivery delivery) {
+ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view, RequestCopy& copy,
+                                                    Delivery delivery) {
   if (may_have_run_before(now, view) && !cache_.find(copy.key)) {
     queue_note(copy, ReplyKind::restarted, Duration::zero());
     return {.receipt = Receipt::declined};
@@ -86,7 +97,13 @@ ReceiptResult Responder::Engine::receive_identified(Timestamp now, const Request
   }
   const Duration left = std::min(view.time_left, options_.time_left_max);
   const Timestamp keep_until = later(later(now, left), options_.datagram_lifetime);
-  const auto [finding, entry] = cache_.find_or_add(now, copy.key, view.done_below, view.id, keep_until);
+  auto lookup = cache_.find_or_add(now, copy.key, view.done_below, view.id, keep_until);
+  if (lookup.finding == ReplyCache::Finding::full && shows_address(now, copy.asker, view.cookie)) {
+    // A large bundle may have been lost: numbers far apart are believed of those whom answers reach.
+    lookup = cache_.find_or_add(now, copy.key, view.done_below, view.id, keep_until, ReplyCache::kGapTrusted);
+  }
+  const auto [finding, entry, place] = lookup;
+  copy.place = place;
   switch (finding) {
     case ReplyCache::Finding::done: return drop(DropReason::already_done);
     case ReplyCache::Finding::wrong_id: return drop(DropReason::wrong_id);
@@ -136,11 +153,10 @@ ReceiptResult Responder::Engine::decline_busy(const RequestCopy& copy, Duration 
 
 void Responder::Engine::queue_note(const RequestCopy& copy, ReplyKind kind, Duration retry_after,
                                    std::uint16_t reason) {
-  outgoing_.push_back(
-      {.kind = kind, .copy = copy, .reason = reason, .retry_after = retry_after, .payload = {}});
+  send_off(copy.received, open_job(copy, Job::State::leaving), kind, retry_after, reason);
 }
 
-std::uint32_t Responder::Engine::open_job(const RequestCopy& copy) {
+std::uint32_t Responder::Engine::open_job(const RequestCopy& copy, Job::State state) {
   std::uint32_t slot = 0;
   if (free_.empty()) {
     slot = static_cast<std::uint32_t>(jobs_.size());
@@ -149,7 +165,7 @@ std::uint32_t Responder::Engine::open_job(const RequestCopy& copy) {
     slot = free_.back();
     free_.pop_back();
   }
-  jobs_[slot].state = Job::State::open;
+  jobs_[slot].state = state;
   jobs_[slot].copy = copy;
   return slot;
 }

@@ -6,10 +6,20 @@
 
 namespace holler {
 
+namespace {
+
+RequesterOptions requester_options(const ClientOptions& options) {
+  RequesterOptions result = options.requester;
+  result.bundles = true;  // `receive` hands in all that a datagram holds
+  return result;
+}
+
+}  // namespace
+
 AskLoop::AskLoop(const ClientOptions& options, Channels channels, std::size_t batch_datagrams)
     : tracer_{options.tracer},
       channels_{std::move(channels)},
-      requester_{*options.codec, random_, options.requester},
+      requester_{*options.codec, random_, requester_options(options)},
       batch_datagrams_{batch_datagrams},
       batch_{batch_datagrams} {}
 
@@ -22,50 +32,52 @@ UdpSocket* AskLoop::transmit(Timestamp now, const OnEnd& on_end) {
     while (outbox_.has_room()) {
       const auto transmit = requester_.poll_transmit(now, outbox_.room());
       if (!transmit) break;
-      outbox_.add({.to = transmit->to, .from = {}, .interface = 0, .bytes = {}}, transmit->bytes, *transmit);
+      outbox_.add(now, {.to = transmit->to, .channel = transmit->channel}, *transmit);
       more = true;
     }
     if (outbox_.empty()) break;
-    blocked = outbox_.flush(
-        [&](const Transmit& note) { return channels_.socket_of(note.channel); },
-        [&](const OutgoingDatagram& datagram, const Transmit& note) { on_sent(now, datagram, note); },
-        [&](const OutgoingDatagram& datagram, const Transmit& note, const Error& error) {
-          on_send_failed(now, datagram, note, error);
-        });
+    const auto socket_of = [&](const Transmit& note) { return channels_.socket_of(note.channel); };
+    const auto on_failed = [&](Bytes message, const Transmit& note, const Error& error) {
+      on_send_failed(now, message, note, error);
+    };
+    if (tracer_) {
+      const auto on_each = [&](Bytes message, const Transmit& note) { on_sent(now, message, note); };
+      blocked = outbox_.flush(socket_of, on_each, on_failed);
+    } else {
+      blocked = outbox_.flush(socket_of, nullptr, on_failed);
+    }
   }
   report_ended(on_end);
   return blocked;
 }
 
-void AskLoop::on_sent(Timestamp now, const OutgoingDatagram& datagram, const Transmit& note) {
-  if (!tracer_) return;
+void AskLoop::on_sent(Timestamp now, Bytes message, const Transmit& note) {
   tracer_({.kind = TraceEvent::Kind::sent,
            .when = now,
            .local = channels_.local_of(note.channel),
            .peer = note.to,
-           .bytes = datagram.bytes.size(),
+           .bytes = message.size(),
            .attempt = note.attempt,
            .wait = note.wait,
-           .datagram = datagram.bytes});
+           .datagram = message});
 }
 
-void AskLoop::on_send_failed(Timestamp now, const OutgoingDatagram& datagram, const Transmit& note,
-                             const Error& error) {
+void AskLoop::on_send_failed(Timestamp now, Bytes message, const Transmit& note, const Error& error) {
   ++send_failures_;
   if (tracer_) {
     tracer_({.kind = TraceEvent::Kind::dropped,
              .when = now,
              .local = channels_.local_of(note.channel),
              .peer = note.to,
-             .bytes = datagram.bytes.size(),
+             .bytes = message.size(),
              .attempt = note.attempt,
              .drop = DropReason::send_failed,
              .system_errno = error.system_errno,
-             .datagram = datagram.bytes});
+             .datagram = message});
   }
   // A full queue of an interface is a loss like any other on the way: the back-off repeats it.
   if (error.code == ErrorCode::out_of_resources) return;
-  const Unreachability news = news_of(error, note.to, note.channel, datagram.bytes);
+  const Unreachability news = news_of(error, note.to, note.channel, message);
   if (note.attempt == 1 && news.kind == Unreachable::soft) no_way_ = note.request;
   requester_.handle_unreachable(now, news);
 }
@@ -83,11 +95,13 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
   if (!count) return count;
   if (*count > 0) now = monotonic_now();  // not before it was sent: the engine trusts the age that it tells
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
-    const Verdict verdict = requester_.handle_datagram(now, {.from = datagram.from,
-                                                             .channel = channel,
-                                                             .bytes = datagram.bytes,
-                                                             .truncated = datagram.truncated});
-    if (tracer_) trace_arrival(now, channel, datagram, verdict);
+    Arrival arrival{
+        .from = datagram.from, .channel = channel, .bytes = datagram.bytes, .truncated = datagram.truncated};
+    do {
+      const Verdict verdict = requester_.handle_datagram(now, arrival);
+      if (tracer_) trace_arrival(now, arrival, verdict);
+      arrival.bytes = verdict.rest;
+    } while (!arrival.bytes.empty());
     arrived_at_ = datagram.to;
     report_ended(on_end);  // while the payload is still where the event says
     arrived_at_.reset();
@@ -104,15 +118,15 @@ void AskLoop::report_ended(const OnEnd& on_end) {
   while (const auto event = requester_.poll_event()) on_end(*event);
 }
 
-void AskLoop::trace_arrival(Timestamp now, std::uint32_t channel, const ReceivedDatagram& datagram,
-                            const Verdict& verdict) {
+void AskLoop::trace_arrival(Timestamp now, const Arrival& arrival, const Verdict& verdict) {
+  const Bytes message = arrival.bytes.first(arrival.bytes.size() - verdict.rest.size());
   TraceEvent event{.kind = TraceEvent::Kind::received,
                    .when = now,
-                   .local = channels_.local_of(channel),
-                   .peer = datagram.from,
-                   .bytes = datagram.bytes.size(),
+                   .local = channels_.local_of(arrival.channel),
+                   .peer = arrival.from,
+                   .bytes = message.size(),
                    .reply_kind = verdict.used,
-                   .datagram = datagram.bytes};
+                   .datagram = message};
   if (!verdict.used) {
     event.kind = TraceEvent::Kind::dropped;
     event.drop = verdict.drop;

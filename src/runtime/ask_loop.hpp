@@ -47,12 +47,10 @@ class AskLoop {
   [[nodiscard]] std::size_t batch_datagrams() const noexcept { return batch_datagrams_; }
 
  private:
-  void trace_arrival(Timestamp now, std::uint32_t channel, const ReceivedDatagram& datagram,
-                     const Verdict& verdict);
+  void trace_arrival(Timestamp now, const Arrival& arrival, const Verdict& verdict);
   void receive_errors(Timestamp now, std::uint32_t channel, UdpSocket& socket);
-  void on_sent(Timestamp now, const OutgoingDatagram& datagram, const Transmit& note);
-  void on_send_failed(Timestamp now, const OutgoingDatagram& datagram, const Transmit& note,
-                      const Error& error);
+  void on_sent(Timestamp now, Bytes message, const Transmit& note);
+  void on_send_failed(Timestamp now, Bytes message, const Transmit& note, const Error& error);
 
   Tracer tracer_;
   Channels channels_;

@@ -3,15 +3,20 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "holler/bundler.hpp"
 #include "holler/udp_socket.hpp"
+
+#include "net/path_mtu.hpp"
 
 namespace holler {
 
 /// Datagrams that a machine has written and the kernel has not yet taken, packed into one block of memory.
-/// `Note` is what the owner wants to know of each when it has left or failed.
+/// Messages that may share a datagram do. `Note` is what the owner wants to know of each message when it has
+/// left or failed; its `bytes` are the message's size.
 template <class Note>
 class Outbox {
  public:
@@ -20,40 +25,54 @@ class Outbox {
   explicit Outbox(std::size_t bytes = 4 * kDatagramBytesMax)
       : block_{std::make_unique_for_overwrite<std::byte[]>(bytes)}, bytes_{bytes} {}
 
-  /// There is room for one more datagram of any size.
+  /// There is room for one more message of any size.
   [[nodiscard]] bool has_room() const noexcept { return bytes_ - used_ >= kDatagramBytesMax; }
   [[nodiscard]] bool empty() const noexcept { return datagrams_.empty(); }
-  /// Where to write the next datagram; `add` it then.
+  /// Where to write the next message; `add` it then.
   [[nodiscard]] MutableBytes room() noexcept { return {block_.get() + used_, bytes_ - used_}; }
-  void add(OutgoingDatagram datagram, std::size_t bytes, const Note& note) {
-    datagram.bytes = {block_.get() + used_, bytes};
-    used_ += bytes;
-    datagrams_.push_back(datagram);
+  void add(Timestamp now, const Way& way, const Note& note) {
+    const auto path = [&](const Way& on) { return mtu_.payload_bytes(now, on.to.address); };
+    if (bundler_.add(way, note.sharing, note.bytes, path)) {
+      Bytes& bytes = datagrams_.back().bytes;
+      bytes = {bytes.data(), bytes.size() + note.bytes};
+    } else {
+      datagrams_.push_back({.to = way.to,
+                            .from = way.from,
+                            .interface = way.interface,
+                            .bytes = {block_.get() + used_, note.bytes}});
+      first_notes_.push_back(notes_.size());
+    }
+    used_ += note.bytes;
     notes_.push_back(note);
   }
 
   /// Hands the datagrams to the kernel, in order.
   /// @param socket_of  Note → UdpSocket*: through which socket it leaves; nullptr: it is no longer wanted
-  /// @param on_sent    (const OutgoingDatagram&, const Note&)
-  /// @param on_failed  (const OutgoingDatagram&, const Note&, const Error&): it will not be sent
+  /// @param on_sent    (Bytes message, const Note&); nullptr where nobody wants to know
+  /// @param on_failed  (Bytes message, const Note&, const Error&): it will not be sent
   /// @return nullptr when all are gone, or the socket that has no room at the moment
   template <class SocketOf, class OnSent, class OnFailed>
   UdpSocket* flush(SocketOf&& socket_of, OnSent&& on_sent, OnFailed&& on_failed) {
+    bundler_.close();
     std::size_t next = 0;
     UdpSocket* blocked = nullptr;
     while (next < datagrams_.size() && blocked == nullptr) {
-      UdpSocket* socket = socket_of(notes_[next]);
+      UdpSocket* socket = socket_of(notes_[first_notes_[next]]);
       std::size_t end = next + 1;
-      while (end < datagrams_.size() && socket_of(notes_[end]) == socket) ++end;
+      while (end < datagrams_.size() && socket_of(notes_[first_notes_[end]]) == socket) ++end;
       if (socket == nullptr) {
         next = end;
         continue;
       }
       const SendReport report = socket->send(std::span{datagrams_}.subspan(next, end - next));
-      for (std::size_t i = 0; i < report.accepted; ++i, ++next) on_sent(datagrams_[next], notes_[next]);
+      if constexpr (!std::is_same_v<std::decay_t<OnSent>, std::nullptr_t>) {
+        for (std::size_t i = 0; i < report.accepted; ++i) for_each_message(next + i, on_sent);
+      }
+      next += report.accepted;
       if (next == end) continue;
       if (report.error) {
-        on_failed(datagrams_[next], notes_[next], *report.error);
+        for_each_message(next,
+                         [&](Bytes message, const Note& note) { on_failed(message, note, *report.error); });
         ++next;
       } else {
         blocked = socket;
@@ -64,17 +83,40 @@ class Outbox {
   }
 
  private:
+  template <class Call>
+  void for_each_message(std::size_t datagram, Call&& call) {
+    const std::size_t end = datagram + 1 < first_notes_.size() ? first_notes_[datagram + 1] : notes_.size();
+    Bytes rest = datagrams_[datagram].bytes;
+    for (std::size_t note = first_notes_[datagram]; note < end; ++note) {
+      call(rest.first(notes_[note].bytes), notes_[note]);
+      rest = rest.subspan(notes_[note].bytes);
+    }
+  }
   void forget(std::size_t count) {
-    const auto end = static_cast<std::ptrdiff_t>(count);
-    datagrams_.erase(datagrams_.begin(), datagrams_.begin() + end);
-    notes_.erase(notes_.begin(), notes_.begin() + end);
-    if (datagrams_.empty()) used_ = 0;
+    if (count == datagrams_.size()) {
+      datagrams_.clear();
+      first_notes_.clear();
+      notes_.clear();
+      used_ = 0;
+      return;
+    }
+    const std::size_t notes = first_notes_[count];
+    const auto erase_first = [](auto& from, std::size_t some) {
+      from.erase(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(some));
+    };
+    erase_first(datagrams_, count);
+    erase_first(first_notes_, count);
+    erase_first(notes_, notes);
+    for (std::size_t& first : first_notes_) first -= notes;
   }
 
   std::unique_ptr<std::byte[]> block_;
   std::size_t bytes_;
   std::size_t used_ = 0;
+  Bundler bundler_;
+  PathMtu mtu_;
   std::vector<OutgoingDatagram> datagrams_;
+  std::vector<std::size_t> first_notes_;  // of each datagram
   std::vector<Note> notes_;
 };
 

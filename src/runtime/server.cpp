@@ -25,6 +25,12 @@ std::initializer_list<const Codec*> codecs_for(bool answer_plain) {
   return answer_plain ? kBoth : kHoller;
 }
 
+ResponderOptions responder_options(const ServerOptions& options) {
+  ResponderOptions result = options.responder;
+  result.bundles = true;  // `receive_one` hands in all that a datagram holds
+  return result;
+}
+
 }  // namespace
 
 struct Server::State {
@@ -33,7 +39,7 @@ struct Server::State {
         socket{std::move(bound)},
         local{socket.local_address()},
         poller{std::move(epoll)},
-        responder{codecs_for(options.answer_plain), random, options.responder},
+        responder{codecs_for(options.answer_plain), random, responder_options(options)},
         batch{kBatchDatagrams} {
     writer.completions = std::make_shared<Completions>(std::move(wake));
   }
@@ -46,6 +52,7 @@ struct Server::State {
   void answer(Timestamp now);
   void transmit(Timestamp now);
   void trace(Timestamp now, const Incoming& incoming, const ReceiptResult& result) const;
+  void trace_departure(Timestamp now, Bytes message, const ResponseTransmit& note, int system_errno) const;
   void receive_errors(Timestamp now);
   void publish(bool with_kernel_drops);
 
@@ -116,14 +123,14 @@ Result<bool> Server::State::receive(Timestamp now, const Handler& handler) {
 }
 
 void Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram, const Handler& handler) {
-  const Incoming incoming{.from = datagram.from,
-                          .to = {datagram.reply_from, datagram.to.port},
-                          .channel = 0,
-                          .interface = datagram.interface,
-                          .delivery = datagram.delivery,
-                          .bytes = datagram.bytes,
-                          .truncated = datagram.truncated,
-                          .waited = datagram.waited};
+  Incoming incoming{.from = datagram.from,
+                    .to = {datagram.reply_from, datagram.to.port},
+                    .channel = 0,
+                    .interface = datagram.interface,
+                    .delivery = datagram.delivery,
+                    .bytes = datagram.bytes,
+                    .truncated = datagram.truncated,
+                    .waited = datagram.waited};
   if (options.filter) {
     if (const auto reason = options.filter(incoming)) {
       ++filtered;
@@ -132,9 +139,13 @@ void Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram,
       return;
     }
   }
-  const ReceiptResult result = responder.handle_datagram(now, incoming);
-  if (options.tracer) trace(now, incoming, result);
-  if (const auto request = responder.poll_request()) handle(now, *request, handler);
+  do {
+    const ReceiptResult result = responder.handle_datagram(now, incoming);
+    if (options.tracer) trace(now, incoming, result);
+    if (const auto request = responder.poll_request()) handle(now, *request, handler);
+    incoming.bytes = result.rest;
+    incoming.continued = true;
+  } while (!incoming.bytes.empty());
 }
 
 void Server::State::handle(Timestamp now, const IncomingRequest& incoming, const Handler& handler) {
@@ -187,37 +198,23 @@ void Server::State::transmit(Timestamp now) {
       const auto transmit = responder.poll_transmit(now, outbox.room());
       if (!transmit) break;
       // A broadcast is answered from the address that this host has on that network.
-      outbox.add(
-          {.to = transmit->to, .from = transmit->from.address, .interface = transmit->interface, .bytes = {}},
-          transmit->bytes, *transmit);
+      outbox.add(now, {.to = transmit->to, .from = transmit->from.address, .interface = transmit->interface},
+                 *transmit);
     }
     if (outbox.empty()) break;
-    blocked =
-        outbox.flush([this](const ResponseTransmit&) { return &socket; },
-                     [&](const OutgoingDatagram& datagram, const ResponseTransmit& note) {
-                       if (!options.tracer) return;
-                       options.tracer({.kind = TraceEvent::Kind::sent,
-                                       .when = now,
-                                       .local = note.from,
-                                       .peer = note.to,
-                                       .bytes = datagram.bytes.size(),
-                                       .reply_kind = note.kind,
-                                       .repeat = note.repeat,
-                                       .datagram = datagram.bytes});
-                     },
-                     [&](const OutgoingDatagram& datagram, const ResponseTransmit& note, const Error& error) {
-                       dropped.add(DropReason::send_failed);
-                       if (!options.tracer) return;
-                       options.tracer({.kind = TraceEvent::Kind::dropped,
-                                       .when = now,
-                                       .local = note.from,
-                                       .peer = note.to,
-                                       .bytes = datagram.bytes.size(),
-                                       .reply_kind = note.kind,
-                                       .drop = DropReason::send_failed,
-                                       .system_errno = error.system_errno,
-                                       .datagram = datagram.bytes});
-                     });
+    const auto socket_of = [this](const ResponseTransmit&) { return &socket; };
+    const auto on_failed = [&](Bytes message, const ResponseTransmit& note, const Error& error) {
+      dropped.add(DropReason::send_failed);
+      if (options.tracer) trace_departure(now, message, note, error.system_errno);
+    };
+    if (options.tracer) {
+      const auto on_sent = [&](Bytes message, const ResponseTransmit& note) {
+        trace_departure(now, message, note, 0);
+      };
+      blocked = outbox.flush(socket_of, on_sent, on_failed);
+    } else {
+      blocked = outbox.flush(socket_of, nullptr, on_failed);
+    }
   } while (blocked == nullptr);
   if ((blocked != nullptr) != waits_for_room) {
     waits_for_room = blocked != nullptr;
@@ -225,13 +222,33 @@ void Server::State::transmit(Timestamp now) {
   }
 }
 
+/// @param system_errno  why it could not be sent; 0: it has left
+void Server::State::trace_departure(Timestamp now, Bytes message, const ResponseTransmit& note,
+                                    int system_errno) const {
+  TraceEvent event{.kind = TraceEvent::Kind::sent,
+                   .when = now,
+                   .local = note.from,
+                   .peer = note.to,
+                   .bytes = message.size(),
+                   .reply_kind = note.kind,
+                   .repeat = note.repeat,
+                   .datagram = message};
+  if (system_errno != 0) {
+    event.kind = TraceEvent::Kind::dropped;
+    event.drop = DropReason::send_failed;
+    event.system_errno = system_errno;
+  }
+  options.tracer(event);
+}
+
 void Server::State::trace(Timestamp now, const Incoming& incoming, const ReceiptResult& result) const {
+  const Bytes message = incoming.bytes.first(incoming.bytes.size() - result.rest.size());
   TraceEvent event{.kind = TraceEvent::Kind::received,
                    .when = now,
                    .local = incoming.to,
                    .peer = incoming.from,
-                   .bytes = incoming.bytes.size(),
-                   .datagram = incoming.bytes};
+                   .bytes = message.size(),
+                   .datagram = message};
   event.repeat = result.receipt == Receipt::repeat_working || result.receipt == Receipt::repeat_answered;
   if (result.receipt == Receipt::dropped) {
     event.kind = TraceEvent::Kind::dropped;

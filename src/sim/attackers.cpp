@@ -18,8 +18,9 @@ const Value& any_of(const std::vector<Value>& values, RandomSource& random) {
   return values[static_cast<std::size_t>(random.below(values.size()))];
 }
 
-ByteVector reply_datagram(const ReplyStamp& stamp, std::string_view payload) {
+ByteVector reply_datagram(ReplyStamp stamp, std::string_view payload) {
   ByteVector datagram(64);
+  stamp.payload_bytes = payload.size();
   datagram.resize(holler_codec().encode_reply_header(stamp, datagram).value_or(0));
   if (stamp.kind == ReplyKind::reply) {
     datagram.insert(datagram.end(), bytes_of(payload).begin(), bytes_of(payload).end());

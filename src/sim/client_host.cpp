@@ -1,6 +1,10 @@
 #include "sim/client_host.hpp"
 
+#include <utility>
+
 #include "holler/format.hpp"
+
+#include "sim/packer.hpp"
 
 namespace holler::sim {
 namespace {
@@ -86,20 +90,44 @@ bool ClientHost::cancel(RequestHandle request) {
 }
 
 void ClientHost::handle_datagram(Timestamp now, const Delivered& datagram) {
-  const Verdict verdict = requester_.handle_datagram(
-      now, {.from = datagram.from, .channel = channel_of(datagram.at), .bytes = datagram.bytes});
-  if (Witness* witness = world_.witness()) witness->on_verdict(*this, datagram, verdict);
+  Delivered message = datagram;
+  Bytes rest = datagram.bytes;
+  do {
+    message.bytes = rest;
+    const Verdict verdict = requester_.handle_datagram(
+        now, {.from = datagram.from, .channel = channel_of(datagram.at), .bytes = rest});
+    rest = verdict.rest;
+    message.bytes = message.bytes.first(message.bytes.size() - rest.size());
+    note_verdict(message, verdict);
+    // What has ended is told, while nothing is sent yet: answers to several requests go on together.
+    note_ends();
+  } while (!rest.empty());
+  pump();
+}
+
+void ClientHost::note_verdict(const Delivered& message, const Verdict& verdict) {
+  if (Witness* witness = world_.witness()) witness->on_verdict(*this, message, verdict);
   if (world_.story().on()) {
     if (verdict.used) {
-      world_.story().record(world_.now(), Happening::used, datagram.from, datagram.to, datagram.bytes,
+      world_.story().record(world_.now(), Happening::used, message.from, message.to, message.bytes,
                             used_name(*verdict.used));
     } else {
-      world_.story().record(world_.now(), Happening::dropped, datagram.from, datagram.to, datagram.bytes,
+      world_.story().record(world_.now(), Happening::dropped, message.from, message.to, message.bytes,
                             name_of(verdict.drop));
     }
   }
   if (records_ && records_->verdicts.size() < kVerdictsMax) records_->verdicts.push_back(verdict);
-  pump();
+}
+
+bool ClientHost::note_ends() {
+  const bool outermost = !std::exchange(pumping_, true);  // on_end_ asks again, and sends nothing yet
+  bool any = false;
+  while (const auto event = requester_.poll_event()) {
+    note_end(*event);
+    any = true;
+  }
+  if (outermost) pumping_ = false;
+  return any;
 }
 
 void ClientHost::handle_unreachable(Timestamp now, const Returned& datagram) {
@@ -131,11 +159,7 @@ void ClientHost::pump() {
   pumping_ = true;
   std::size_t sent = 0;
   for (bool more = true; more;) {
-    more = false;
-    while (const auto event = requester_.poll_event()) {
-      note_end(*event);
-      more = true;
-    }
+    more = note_ends();
     for (;;) {
       const MutableBytes buffer = world_.scratch(options_.requester.datagram_bytes_max);
       const auto transmit = requester_.poll_transmit(world_.clock(*this), buffer);
@@ -143,10 +167,12 @@ void ClientHost::pump() {
       const Bytes datagram = buffer.first(transmit->bytes);
       note_transmission(*transmit);
       if (Witness* witness = world_.witness()) witness->on_transmission(*this, *transmit, datagram);
-      world_.send(port(transmit->channel), transmit->to, datagram);
+      world_.packer().add(port(transmit->channel), {.to = transmit->to, .channel = transmit->channel},
+                          transmit->sharing, datagram);
       more = true;
       if (++sent > kTransmitsAtOnceMax) return world_.fault("the requester never stops sending");
     }
+    world_.packer().finish();
   }
   pumping_ = false;
 }

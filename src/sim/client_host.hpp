@@ -91,6 +91,8 @@ class ClientHost final : public Host {
   [[nodiscard]] const Records& records() const noexcept;
   [[nodiscard]] std::uint32_t channel_of(Port port) const noexcept { return port - first_port_; }
   void pump();
+  bool note_ends();
+  void note_verdict(const Delivered& message, const Verdict& verdict);
   void note_end(const RequestEvent& event);
   void note_transmission(const Transmit& transmit);
   [[nodiscard]] Asked* find(RequestHandle handle);

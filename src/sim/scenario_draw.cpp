@@ -169,6 +169,13 @@ Scenario draw_crowd(Dice& dice, Scenario scenario) {
   return scenario;
 }
 
+/// Most hosts put several messages into a datagram, and some wait for company.
+template <class Options>
+void draw_bundling(Dice& dice, Options& options) {
+  options.bundles = !dice.one_in(4);
+  if (dice.one_in(4)) options.bundle_delay = dice.spread(0ms, 50ms);
+}
+
 }  // namespace
 
 Scenario Scenario::draw(std::uint64_t seed) {
@@ -207,6 +214,8 @@ Scenario Scenario::draw(std::uint64_t seed) {
     attacker.pause = std::max(dice.spread(1ms, 100ms), (attacker.until - attacker.from) / 2000);
     scenario.attackers.push_back(attacker);
   }
+  for (ServerPlan& server : scenario.servers) draw_bundling(dice, server.limits);
+  for (ClientPlan& client : scenario.clients) draw_bundling(dice, client.limits);
   return scenario;
 }
 

@@ -35,6 +35,12 @@ void tell(std::string& out, std::string_view what, Number value, Number usual = 
   if (value != usual) out += holler::format(", {} {}", what, value);
 }
 
+template <class Options>
+void tell_bundling(std::string& out, const Options& options) {
+  if (options.bundles) out += ", bundles";
+  tell(out, "bundle_delay", options.bundle_delay);
+}
+
 std::string words(const LinkSettings& link) {
   std::string out = "delay " + words(link.delay);
   tell(out, "jitter", link.jitter);
@@ -69,6 +75,7 @@ std::string words(const ServerPlan& plan) {
   tell(out, "replies_max", plan.limits.replies_max, usual.replies_max);
   tell(out, "reply_bytes_max", plan.limits.reply_bytes_max, usual.reply_bytes_max);
   tell(out, "strangers after", plan.limits.strangers_after);
+  tell_bundling(out, plan.limits);
   return out;
 }
 
@@ -78,6 +85,7 @@ std::string words(const ClientPlan& plan) {
   if (plan.plain) out += ", plain";
   tell(out, "outstanding_max", plan.limits.outstanding_max, usual.outstanding_max);
   tell(out, "peers_max", plan.limits.peers_max, usual.peers_max);
+  tell_bundling(out, plan.limits);
   return out;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sim/packer.hpp"
+
 namespace holler::sim {
 namespace {
 
@@ -62,33 +64,45 @@ std::uint64_t ServerHost::runs_max() const {
 }
 
 void ServerHost::handle_datagram(Timestamp now, const Delivered& datagram) {
+  Delivered message = datagram;
+  Bytes rest = datagram.bytes;
+  do {
+    message.bytes = rest;
+    rest = handle_message(now, message, message.bytes.data() != datagram.bytes.data());
+  } while (!rest.empty());
+  pump();
+}
+
+Bytes ServerHost::handle_message(Timestamp now, const Delivered& datagram, bool continued) {
   const auto channel =
       static_cast<std::uint32_t>(std::find(ports_.begin(), ports_.end(), datagram.at) - ports_.begin());
   const ReceiptResult result = responder_.handle_datagram(now, {.from = datagram.from,
                                                                 .to = datagram.to,
                                                                 .channel = channel,
                                                                 .bytes = datagram.bytes,
+                                                                .continued = continued,
                                                                 .waited = datagram.waited});
+  const Bytes message = datagram.bytes.first(datagram.bytes.size() - result.rest.size());
   if (world_.story().on()) {
     if (result.receipt == Receipt::dropped) {
-      world_.story().record(world_.now(), Happening::dropped, datagram.from, datagram.to, datagram.bytes,
+      world_.story().record(world_.now(), Happening::dropped, datagram.from, datagram.to, message,
                             name_of(result.drop));
     } else {
-      world_.story().record(world_.now(), Happening::used, datagram.from, datagram.to, datagram.bytes,
+      world_.story().record(world_.now(), Happening::used, datagram.from, datagram.to, message,
                             kReceiptNames.at(static_cast<std::size_t>(result.receipt)));
     }
   }
   if (options_.keep_records && receipts_.size() < kRecordsMax) receipts_.push_back(result);
   std::size_t handed_out = 0;
   while (const auto request = responder_.poll_request()) {
-    if (Witness* witness = world_.witness()) witness->on_run(*this, *request, datagram.bytes);
+    if (Witness* witness = world_.witness()) witness->on_run(*this, *request, message);
     serve(*request);
     if (++handed_out > 1) world_.fault("the responder handed out two requests for one datagram");
   }
   if ((handed_out == 1) != (result.receipt == Receipt::request)) {
     world_.fault("the responder's receipt and poll_request disagree");
   }
-  pump();
+  return result.rest;
 }
 
 Timestamp ServerHost::done_at(Duration service) {
@@ -154,9 +168,12 @@ void ServerHost::pump() {
     if (options_.keep_records && sent_.size() < kRecordsMax) sent_.push_back(*transmit);
     const Bytes datagram = Bytes{buffer_}.first(transmit->bytes);
     if (Witness* witness = world_.witness()) witness->on_response(*this, *transmit, datagram);
-    world_.send(ports_[transmit->channel], transmit->to, datagram);
+    world_.packer().add(ports_[transmit->channel],
+                        {.to = transmit->to, .from = transmit->from.address, .channel = transmit->channel},
+                        transmit->sharing, datagram);
     if (++count > kTransmitsAtOnceMax) return world_.fault("the responder never stops sending");
   }
+  world_.packer().finish();
 }
 
 }  // namespace holler::sim

@@ -84,6 +84,8 @@ class ServerHost final : public Host {
   [[nodiscard]] Timestamp done_at(Duration service);
   void finish(JobHandle job, const Answer& answer);
   void pump();
+  /// @return what follows the message in its datagram
+  Bytes handle_message(Timestamp now, const Delivered& datagram, bool continued);
 
   World& world_;
   SeededRandom own_random_;

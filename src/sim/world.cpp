@@ -1,6 +1,7 @@
 #include "sim/world.hpp"
 
 #include "base/check.hpp"
+#include "sim/packer.hpp"
 
 namespace holler::sim {
 namespace {
@@ -19,7 +20,10 @@ World::World(const WorldOptions& options)
       seeds_{options.seed},
       network_random_{seeds_.next()},
       story_{options.start, options.story_lines_max},
-      default_link_{options.link} {}
+      default_link_{options.link},
+      packer_{std::make_unique<Packer>(*this)} {}
+
+World::~World() = default;
 
 void World::enlist(std::unique_ptr<Host> host) {
   host->number_ = static_cast<std::uint32_t>(hosts_.size());

@@ -33,6 +33,8 @@
 ///     world.run();
 namespace holler::sim {
 
+class Packer;
+
 /// A made-up endpoint: host 1 is 10.0.0.1.
 [[nodiscard]] constexpr Endpoint endpoint(std::uint32_t host, std::uint16_t port = 1060) noexcept {
   return {Address::v4(10, static_cast<std::uint8_t>(host >> 16U), static_cast<std::uint8_t>(host >> 8U),
@@ -81,6 +83,9 @@ enum class RunEnd : std::uint8_t {
 class World {
  public:
   explicit World(const WorldOptions& options = {});
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  ~World();
 
   /// Makes a host that belongs to the world: `HostType{world, arguments…}`.
   template <class HostType, class... Arguments>
@@ -103,6 +108,8 @@ class World {
   /// A place to write a datagram into before it is sent, one for all hosts; the next call may hand it out
   /// again.
   [[nodiscard]] MutableBytes scratch(std::size_t bytes);
+  /// What hosts that put several messages into a datagram send them through, one for all hosts.
+  [[nodiscard]] Packer& packer() noexcept { return *packer_; }
   /// What time it is for a host: its clock stands still while it is suspended, as CLOCK_MONOTONIC does.
   [[nodiscard]] Timestamp clock(const Host& host) const noexcept;
   /// Who wants to hear what hosts do; may be nullptr.
@@ -222,6 +229,7 @@ class World {
   std::vector<std::string> faults_;
   // One for each level: a tap may make a host send while another's datagram is on its way.
   std::vector<ByteVector> scratch_{1};
+  std::unique_ptr<Packer> packer_;
   std::size_t sending_ = 0;
   std::uint64_t events_ = 0;
   std::uint64_t datagrams_sent_ = 0;

@@ -59,12 +59,12 @@ std::optional<ReplyKind> reply_kind_of(std::uint8_t type) {
   }
 }
 
-/// The eight bytes that every holler datagram begins with.
+/// The eight bytes that every message of holler's begins with.
 struct Prefix {
   std::uint8_t type = 0;
   std::uint8_t attempt = 0;
   std::uint8_t flags = 0;
-  std::uint16_t reason = 0;
+  std::uint16_t word = 0;  // of a request or reply the size of its payload, of a refusal the reason
   std::optional<DropReason> drop;
 };
 
@@ -75,7 +75,7 @@ Prefix read_prefix(ByteReader& reader) {
   prefix.type = reader.read<std::uint8_t>();
   prefix.attempt = reader.read<std::uint8_t>();
   prefix.flags = reader.read<std::uint8_t>();
-  prefix.reason = reader.read<std::uint16_t>();
+  prefix.word = reader.read<std::uint16_t>();
   if (magic != kMagic) {
     prefix.drop = DropReason::foreign;
   } else if (!reader.ok()) {
@@ -89,9 +89,14 @@ Prefix read_prefix(ByteReader& reader) {
 }
 
 void write_prefix(ByteWriter& writer, Type type, std::uint8_t attempt, std::uint8_t flags,
-                  std::uint16_t reason) {
+                  std::uint16_t word) {
   writer.write(kMagic).write(kVersion).write(static_cast<std::uint8_t>(type));
-  writer.write(attempt).write(flags).write(reason);
+  writer.write(attempt).write(flags).write(word);
+}
+
+/// What follows a message that begins like one; anything else is a part of it, and makes it malformed.
+bool another_follows(Bytes rest) {
+  return rest.size() >= 2 && rest[0] == std::byte{kMagic >> 8U} && rest[1] == std::byte{kMagic & 0xffU};
 }
 
 class HollerCodec final : public Codec {
@@ -101,7 +106,8 @@ class HollerCodec final : public Codec {
                                          .request_overhead_bytes = kRequestHeaderBytes + kCookieBytes,
                                          .reply_header_bytes = kReplyHeaderBytes,
                                          .id_bits = 64,
-                                         .numbered = true};
+                                         .numbered = true,
+                                         .bundles = true};
     return kTraits;
   }
 
@@ -109,11 +115,14 @@ class HollerCodec final : public Codec {
                                                           MutableBytes out) const override {
     const bool cookie = stamp.cookie.size() == kCookieBytes;
     const std::uint64_t span = stamp.number - stamp.done_below;
-    if (stamp.number == 0 || span >= stamp.number || span > std::numeric_limits<std::uint32_t>::max()) {
+    if (stamp.number == 0 || span >= stamp.number || span > std::numeric_limits<std::uint32_t>::max() ||
+        payload.size() > kPayloadBytesMax) {
       return std::nullopt;
     }
     ByteWriter writer{out};
-    write_prefix(writer, Type::request, stamp.attempt, cookie ? kFlagCookie : 0, 0);
+    const int flags = (cookie ? kFlagCookie : 0) | (stamp.bundles ? kFlagBundles : 0);
+    write_prefix(writer, Type::request, stamp.attempt, static_cast<std::uint8_t>(flags),
+                 static_cast<std::uint16_t>(payload.size()));
     writer.write(stamp.conversation).write(stamp.number).write(stamp.id);
     writer.write(static_cast<std::uint32_t>(span)).write(encode_time_left(stamp.time_left));
     writer.write(stamp.life);
@@ -129,7 +138,9 @@ class HollerCodec final : public Codec {
     if (prefix.drop) return {.drop = *prefix.drop};
     const auto kind = reply_kind_of(prefix.type);
     if (!kind) return {.drop = DropReason::unknown_type};
-    ReplyView view{.kind = *kind, .attempt = prefix.attempt, .reason = prefix.reason};
+    ReplyView view{.kind = *kind, .attempt = prefix.attempt};
+    if (*kind != ReplyKind::reply) view.reason = prefix.word;
+    view.bundles = (prefix.flags & kFlagBundles) != 0;
     view.number = reader.read<std::uint64_t>();
     view.id = reader.read<std::uint64_t>();
     view.hold = std::chrono::microseconds{reader.read<std::uint32_t>()};
@@ -137,8 +148,11 @@ class HollerCodec final : public Codec {
     (asks_to_wait(Type{prefix.type}) ? view.retry_after : view.age) = time;
     view.life = reader.read<std::uint32_t>();
     if (*kind == ReplyKind::verify) view.cookie = reader.read_bytes(kCookieBytes);
-    if (*kind == ReplyKind::reply) view.payload = reader.rest();
-    if (!reader.ok() || reader.remaining() != 0) return {.drop = DropReason::malformed};
+    if (*kind == ReplyKind::reply) view.payload = reader.read_bytes(prefix.word);
+    view.rest = reader.rest();
+    if (!reader.ok() || (!view.rest.empty() && !another_follows(view.rest))) {
+      return {.drop = DropReason::malformed};
+    }
     if (*kind == ReplyKind::restarted && view.life == 0) return {.drop = DropReason::malformed};
     return view;
   }
@@ -158,8 +172,17 @@ class HollerCodec final : public Codec {
     view.done_below = view.number - span;
     view.time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}};
     if ((prefix.flags & kFlagCookie) != 0) view.cookie = reader.read_bytes(kCookieBytes);
-    view.payload = reader.rest();
-    if (!reader.ok() || span >= view.number) return {.drop = DropReason::malformed};
+    view.bundles = (prefix.flags & kFlagBundles) != 0;
+    const bool whole_header = reader.ok();
+    view.payload = reader.read_bytes(prefix.word);
+    view.rest = reader.rest();
+    if (whole_header && !reader.ok()) {  // cut off, as ICMP quotes it: whose it is can be told all the same
+      view.drop = DropReason::malformed;
+      return view;
+    }
+    if (!reader.ok() || span >= view.number || (!view.rest.empty() && !another_follows(view.rest))) {
+      return {.drop = DropReason::malformed};
+    }
     return view;
   }
 
@@ -169,7 +192,10 @@ class HollerCodec final : public Codec {
     if (!type) return std::nullopt;
     constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
     ByteWriter writer{out};
-    write_prefix(writer, *type, stamp.attempt, 0, stamp.reason);
+    const bool sized = *type == Type::reply;
+    if (sized && stamp.payload_bytes > kPayloadBytesMax) return std::nullopt;
+    write_prefix(writer, *type, stamp.attempt, stamp.bundles ? kFlagBundles : 0,
+                 sized ? static_cast<std::uint16_t>(stamp.payload_bytes) : stamp.reason);
     writer.write(stamp.number).write(stamp.id);
     writer.write(saturated<std::chrono::microseconds>(stamp.hold, kMost));
     writer.write(asks_to_wait(*type) ? saturated<std::chrono::milliseconds>(stamp.retry_after, kMost)

@@ -23,12 +23,15 @@ enum class Type : std::uint8_t {
 };
 
 inline constexpr std::uint8_t kFlagCookie = 0x01;
+inline constexpr std::uint8_t kFlagBundles = 0x02;
 /// A receiver that does not know one of these flags must drop the datagram; the others it may ignore.
 inline constexpr std::uint8_t kCriticalFlags = 0xf0;
 
 inline constexpr std::size_t kRequestHeaderBytes = 44;
 inline constexpr std::size_t kReplyHeaderBytes = 36;
 inline constexpr std::size_t kCookieBytes = 16;
+inline constexpr std::size_t kPayloadBytesMax =
+    0xffff;  ///< of what a message can tell; a datagram takes less
 inline constexpr std::uint32_t kNoTimeLimit = 0xffffffff;
 
 }  // namespace holler::format_v1

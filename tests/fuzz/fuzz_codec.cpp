@@ -15,20 +15,28 @@ namespace {
 
 constexpr std::size_t kFlagsOffset = 5;
 constexpr std::byte kCookieFlag{0x01};
-constexpr std::byte kIgnoredFlags{0x0e};
-constexpr std::size_t kReasonOffset = 6;
+constexpr std::byte kIgnoredFlags{0x0c};
 
 bool lies_in(Bytes part, Bytes whole) {
   return part.empty() ||
          (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
+/// What is left is a message of its own.
+Bytes without_rest(const Codec& codec, Bytes datagram, Bytes rest) {
+  require(rest.empty() || (codec.traits().bundles && rest.size() < datagram.size() &&
+                           rest.data() + rest.size() == datagram.data() + datagram.size()),
+          "what follows a message is the end of its datagram");
+  return datagram.first(datagram.size() - rest.size());
+}
+
 /// What decodes encodes to the same bytes, but for what docs/protocol.md lets a reader ignore: flags that
-/// mean nothing, and in a request the reason.
+/// mean nothing.
 void check_request(const Codec& codec, Bytes datagram) {
   const RequestView view = codec.decode_request(datagram);
   if (view.drop) return;
   require(lies_in(view.payload, datagram) && lies_in(view.cookie, datagram), "views point into the datagram");
+  datagram = without_rest(codec, datagram, view.rest);
   require(!view.identified || (view.done_below >= 1 && view.done_below <= view.number),
           "a request is not done before it is asked");
   const RequestStamp stamp{.conversation = view.conversation,
@@ -38,15 +46,13 @@ void check_request(const Codec& codec, Bytes datagram) {
                            .attempt = view.attempt,
                            .time_left = view.time_left,
                            .life = view.life,
+                           .bundles = view.bundles,
                            .cookie = view.cookie};
   ByteVector out(datagram.size());
   const auto size = codec.encode_request(stamp, view.payload, out);
   require(size == datagram.size(), "what is read can be written, in as many bytes");
   ByteVector expected = copy_of(datagram);
-  if (view.identified) {
-    expected[kFlagsOffset] &= ~kIgnoredFlags;
-    expected[kReasonOffset] = expected[kReasonOffset + 1] = std::byte{0};
-  }
+  if (view.identified) expected[kFlagsOffset] &= ~kIgnoredFlags;
   require(same_bytes(out, expected), "what is read is written as it was");
   require(
       datagram.empty() || !codec.encode_request(stamp, view.payload, MutableBytes{out}.first(out.size() - 1)),
@@ -57,6 +63,7 @@ void check_reply(const Codec& codec, Bytes datagram) {
   const ReplyView view = codec.decode_reply(datagram);
   if (view.kind == ReplyKind::dropped) return;
   require(lies_in(view.payload, datagram) && lies_in(view.cookie, datagram), "views point into the datagram");
+  datagram = without_rest(codec, datagram, view.rest);
   require(view.hold >= Duration::zero() && view.retry_after >= Duration::zero(), "time runs forwards");
   const ReplyStamp stamp{.kind = view.kind,
                          .number = view.number,
@@ -67,6 +74,8 @@ void check_reply(const Codec& codec, Bytes datagram) {
                          .life = view.life,
                          .age = view.age,
                          .reason = view.reason,
+                         .bundles = view.bundles,
+                         .payload_bytes = view.payload.size(),
                          .cookie = view.cookie};
   ByteVector out(datagram.size());
   const auto header = codec.encode_reply_header(stamp, out);
@@ -117,6 +126,7 @@ void check_request_stamp(Input& input) {
                            .attempt = input.byte(),
                            .time_left = input.duration(),
                            .life = input.number<std::uint32_t>(),
+                           .bundles = true,
                            .cookie = proves ? Bytes{cookie} : Bytes{}};
   const Bytes payload = input.rest();
   ByteVector out(codec.traits().request_overhead_bytes + payload.size());
@@ -126,7 +136,7 @@ void check_request_stamp(Input& input) {
   const RequestView view = codec.decode_request(Bytes{out}.first(*size));
   require(!view.drop && view.identified && view.conversation == stamp.conversation && view.number == number &&
               view.done_below == stamp.done_below && view.id == stamp.id && view.attempt == stamp.attempt &&
-              view.life == stamp.life,
+              view.life == stamp.life && view.bundles && view.rest.empty(),
           "a request reads as it was written");
   require(same_bytes(view.payload, payload) && same_bytes(view.cookie, stamp.cookie),
           "and so does what it carries");
@@ -161,8 +171,8 @@ void check_reply_stamp(Input& input) {
     return;
   }
   require(view.kind == stamp.kind && view.number == stamp.number && view.id == stamp.id &&
-              view.attempt == stamp.attempt && view.reason == stamp.reason && view.life == stamp.life &&
-              view.payload.empty(),
+              view.attempt == stamp.attempt && view.life == stamp.life &&
+              view.reason == (stamp.kind == ReplyKind::reply ? 0 : stamp.reason) && view.payload.empty(),
           "an answer reads as it was written");
   const bool waits = stamp.kind == ReplyKind::working || stamp.kind == ReplyKind::busy;
   using std::chrono::milliseconds;

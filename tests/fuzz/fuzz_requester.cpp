@@ -39,6 +39,7 @@ ByteVector reply_to(const Codec& codec, Bytes request, const ReplyStamp& base, B
   ReplyStamp stamp = base;
   stamp.number = asked.number;
   stamp.id = asked.id;
+  stamp.payload_bytes = payload.size();
   ByteVector reply(64 + payload.size());
   const auto size = codec.encode_reply_header(stamp, reply).value_or(0);
   reply.resize(size);

@@ -203,7 +203,7 @@ void WatchedRequester::unreachable(Timestamp now, const Unreachability& news) {
   Asked* expected = nullptr;
   if (codec_->traits().numbered) {
     const RequestView quoted = codec_->decode_request(news.quote);
-    if (!quoted.drop) {
+    if (quoted.identified) {
       expected = find_live([&](const Asked& asked) {
         return asked.sent > 0 && asked.peer == news.peer && asked.options.channel == news.channel &&
                asked.number == quoted.number && asked.id == quoted.id;

@@ -16,7 +16,7 @@ question, asker = server.recvfrom(65535)
 number, identity = question[16:24], question[24:32]
 
 def reply(identity, text):
-    return b"\\xf5\\x48\\x01\\x02\\x01\\0\\0\\0" + number + identity + bytes(12) + text
+    return b"\\xf5\\x48\\x01\\x02\\x01\\0" + struct.pack("!H", len(text)) + number + identity + bytes(12) + text
 
 def forge(payload):
     udp = struct.pack("!HHHH", 1060, asker[1], 8 + len(payload), 0) + payload  # 0: no checksum, which IPv4 allows

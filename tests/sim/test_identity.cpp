@@ -16,7 +16,8 @@ ByteVector forged(const RequestView& request, std::string_view payload, std::uin
   const auto header = holler_codec().encode_reply_header({.kind = ReplyKind::reply,
                                                           .number = request.number + number_change,
                                                           .id = request.id ^ id_change,
-                                                          .attempt = request.attempt},
+                                                          .attempt = request.attempt,
+                                                          .payload_bytes = payload.size()},
                                                          datagram);
   datagram.resize(header.value_or(0));
   datagram.insert(datagram.end(), bytes_of(payload).begin(), bytes_of(payload).end());

@@ -71,11 +71,13 @@ class ConfusedServer final : public Host {
     Answer answer;
     answer.say("re: " + std::string{text_of(view.payload)});
     world_.witness()->on_answer(*this, job, answer);
+    const ReplyStamp stamp{.number = view.number,
+                           .id = view.id,
+                           .attempt = view.attempt,
+                           .payload_bytes = before_.size(),
+                           .cookie = {}};
     ByteVector reply(100);
-    reply.resize(
-        holler_codec()
-            .encode_reply_header({.number = view.number, .id = view.id, .attempt = view.attempt}, reply)
-            .value_or(0));
+    reply.resize(holler_codec().encode_reply_header(stamp, reply).value_or(0));
     reply.insert(reply.end(), before_.begin(), before_.end());
     before_ = answer.payload;
     world_.send(port_, datagram.from, reply);

@@ -172,6 +172,7 @@ class Driver {
     if (!codec_.traits().numbered) return copy_of(bytes_of("reply"));
     const RequestView view = codec_.decode_request(request);
     const ByteVector cookie(16, std::byte{7});
+    const std::string payload = "to " + std::string{text_of(view.payload)};
     const ReplyStamp stamp{.kind = pick(2) == 0 ? ReplyKind::reply : static_cast<ReplyKind>(pick(5)),
                            .number = view.number,
                            .id = view.id ^ id_change,
@@ -179,11 +180,11 @@ class Driver {
                            .hold = random_.between(0s, 5s),
                            .retry_after = random_.between(0s, 2s),
                            .reason = 3,
+                           .payload_bytes = payload.size(),
                            .cookie = cookie};
     ByteVector datagram(200);
     datagram.resize(codec_.encode_reply_header(stamp, datagram).value_or(0));
     if (stamp.kind == ReplyKind::reply) {
-      const std::string payload = "to " + std::string{text_of(view.payload)};
       datagram.insert(datagram.end(), bytes_of(payload).begin(), bytes_of(payload).end());
     }
     return datagram;

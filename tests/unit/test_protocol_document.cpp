@@ -60,8 +60,10 @@ class ProtocolDocument : public testing::Test {
     out.resize(size.value_or(0));
     return out;
   }
-  [[nodiscard]] static ByteVector answer(const ReplyStamp& stamp, std::string_view payload = {}) {
+  [[nodiscard]] static ByteVector answer(ReplyStamp stamp, std::string_view payload = {}) {
     ByteVector out(1000);
+    stamp.bundles = true;
+    stamp.payload_bytes = payload.size();
     const auto size = holler_codec().encode_reply_header(stamp, out);
     EXPECT_TRUE(size);
     out.resize(size.value_or(0));
@@ -80,6 +82,7 @@ TEST_F(ProtocolDocument, HasTheFirstRequestAsTheCodecWritesAndReadsIt) {
                            .id = 0x1122334455667788,
                            .attempt = 1,
                            .time_left = milliseconds{10000},
+                           .bundles = true,
                            .cookie = {}};
   EXPECT_TRUE(same_bytes(request(stamp, "hello"), example("request")));
   const RequestView view = holler_codec().decode_request(example("request"));
@@ -90,6 +93,7 @@ TEST_F(ProtocolDocument, HasTheFirstRequestAsTheCodecWritesAndReadsIt) {
   EXPECT_EQ(view.done_below, 1U);
   EXPECT_EQ(view.id, stamp.id);
   EXPECT_EQ(view.time_left, milliseconds{10000});
+  EXPECT_TRUE(view.bundles);
   EXPECT_EQ(text_of(view.payload), "hello");
 }
 
@@ -164,6 +168,19 @@ TEST_F(ProtocolDocument, HasTheAnswersAsTheCodecWritesAndReadsThem) {
   EXPECT_TRUE(same_bytes(holler_codec().decode_reply(example("verify")).cookie, proof));
 }
 
+TEST_F(ProtocolDocument, HasTwoMessagesInOneDatagramAsTheyAreRead) {
+  const Bytes datagram = example("bundle");
+  const RequestView first = holler_codec().decode_request(datagram);
+  EXPECT_FALSE(first.drop);
+  EXPECT_EQ(first.number, 8U);
+  EXPECT_EQ(text_of(first.payload), "hi");
+  const RequestView second = holler_codec().decode_request(first.rest);
+  EXPECT_FALSE(second.drop);
+  EXPECT_EQ(second.number, 9U);
+  EXPECT_TRUE(second.payload.empty());
+  EXPECT_TRUE(second.rest.empty());
+}
+
 TEST_F(ProtocolDocument, HasTheNoteOfARestartAsTheCodecWritesAndReadsIt) {
   const ReplyStamp stamp{.kind = ReplyKind::restarted,
                          .number = 7,
@@ -198,6 +215,8 @@ TEST_F(ProtocolDocument, IsRightAboutWhatIsDroppedAndWhy) {
   }
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 5, 0x10)).drop, DropReason::malformed);
   EXPECT_FALSE(codec.decode_request(changed(request_bytes, 5, 0x0e)).drop);
+  EXPECT_EQ(codec.decode_request(changed(request_bytes, 7, 6)).drop, DropReason::malformed);
+  EXPECT_EQ(codec.decode_request(changed(request_bytes, 7, 4)).drop, DropReason::malformed);
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 35, 1)).drop,
             DropReason::malformed);  // span = number
   EXPECT_EQ(codec.decode_request(changed(request_bytes, 23, 0)).drop, DropReason::malformed);  // number 0

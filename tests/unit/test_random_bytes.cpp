@@ -100,8 +100,10 @@ TEST(RandomBytes, NeverAnswerARequesterAndAreEachCounted) {
     ByteVector believable;
     if (codec == &holler_codec()) {
       believable.resize(100);
-      const ReplyStamp stamp{.number = 1, .id = 1, .attempt = 1, .cookie = {}};
+      const ReplyStamp stamp{.kind = ReplyKind::working, .number = 1, .id = 1, .attempt = 1, .cookie = {}};
       believable.resize(holler_codec().encode_reply_header(stamp, believable).value_or(0));
+      const ByteVector another = believable;  // so that it may go on
+      believable.insert(believable.end(), another.begin(), another.end());
     } else {
       believable = copy_of(Bytes{buffer}.first(sent->bytes));
       believable.at(0) ^= std::byte{0x55};

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "holler/endpoint.hpp"
+
+/// Several messages in one datagram. What a datagram costs the kernel hardly depends on its size, so that
+/// small messages that leave together for the same peer are much cheaper in one.
+namespace holler {
+
+/// With whom a message may share a datagram.
+enum class Sharing : std::uint8_t {
+  alone,    ///< the peer takes one message in a datagram, or has not answered to shared ones
+  careful,  ///< with others on the same way, up to `kBundleBytesCareful`
+  full,     ///< with others on the same way, up to what the path is known to take
+};
+
+/// What almost any path takes, as bytes of UDP payload (RFC 8899 §5.1.2, BASE_PLPMTU).
+inline constexpr std::size_t kBundleBytesCareful = 1200;
+
+/// From where to where a message goes.
+struct Way {
+  Endpoint to;
+  Address from;                 ///< a wildcard leaves it to the kernel
+  std::uint32_t channel = 0;    ///< the socket, as the owner numbers them
+  std::uint32_t interface = 0;  ///< 0 for the routes' choice
+  friend bool operator==(const Way&, const Way&) noexcept = default;
+};
+
+/// Decides which messages share a datagram: those that come one after the other on the same way, as long as
+/// all of them allow it and the datagram does not become too large.
+class Bundler {
+ public:
+  /// A message of so many bytes is the next one.
+  /// @param path_bytes  (const Way&) → the largest UDP payload that its path takes; only asked where it
+  /// counts
+  /// @return whether it goes into the same datagram as the one before it
+  template <class PathBytes>
+  [[nodiscard]] bool add(const Way& way, Sharing sharing, std::size_t bytes, PathBytes&& path_bytes) {
+    if (sharing != Sharing::alone && open_ && way == way_) {
+      const std::size_t limit = sharing == Sharing::careful ? kBundleBytesCareful : limit_of(path_bytes);
+      if (bytes_ + bytes <= (careful_ ? kBundleBytesCareful : limit)) {
+        bytes_ += bytes;
+        careful_ = careful_ || sharing == Sharing::careful;
+        return true;
+      }
+    }
+    open_ = sharing != Sharing::alone;
+    careful_ = sharing == Sharing::careful;
+    if (!(way == way_)) limit_ = 0;
+    way_ = way;
+    bytes_ = bytes;
+    return false;
+  }
+  /// The datagram has left: nothing can be added to it any more.
+  void close() noexcept {
+    open_ = false;
+    limit_ = 0;
+  }
+
+ private:
+  template <class PathBytes>
+  std::size_t limit_of(PathBytes&& path_bytes) {
+    if (limit_ == 0) limit_ = path_bytes(way_);
+    return limit_;
+  }
+
+  Way way_;
+  std::size_t bytes_ = 0;
+  std::size_t limit_ = 0;  // of the path; 0 until it is asked for
+  bool open_ = false;
+  bool careful_ = false;
+};
+
+}  // namespace holler
