@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +35,13 @@ using ByteVector = std::vector<std::byte>;
          (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
+/// The same number with the byte order of the network in place of the machine's, or the other way round.
+template <std::unsigned_integral Number>
+[[nodiscard]] constexpr Number network_order(Number value) noexcept {
+  if constexpr (std::endian::native == std::endian::big || sizeof(Number) == 1) return value;
+  return std::byteswap(value);
+}
+
 /// Reads numbers in network byte order. A read past the end yields zero and makes `ok()` false for good,
 /// so that a decoder can read a whole header and check once.
 class ByteReader {
@@ -45,12 +54,10 @@ class ByteReader {
       fail();
       return 0;
     }
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < sizeof(Number); ++i) {
-      value = value << 8U | std::to_integer<std::uint64_t>(bytes_[offset_ + i]);
-    }
+    std::array<std::byte, sizeof(Number)> raw{};
+    for (std::size_t i = 0; i < sizeof(Number); ++i) raw[i] = bytes_[offset_ + i];
     offset_ += sizeof(Number);
-    return static_cast<Number>(value);
+    return network_order(std::bit_cast<Number>(raw));
   }
 
   [[nodiscard]] constexpr Bytes read_bytes(std::size_t count) noexcept {
@@ -88,10 +95,8 @@ class ByteWriter {
   template <std::unsigned_integral Number>
   constexpr ByteWriter& write(Number value) noexcept {
     if (!reserve(sizeof(Number))) return *this;
-    for (std::size_t i = 0; i < sizeof(Number); ++i) {
-      const auto shift = 8U * (sizeof(Number) - 1 - i);
-      buffer_[size_ + i] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> shift);
-    }
+    const auto raw = std::bit_cast<std::array<std::byte, sizeof(Number)>>(network_order(value));
+    for (std::size_t i = 0; i < sizeof(Number); ++i) buffer_[size_ + i] = raw[i];
     size_ += sizeof(Number);
     return *this;
   }

@@ -1,0 +1,166 @@
+// The way of one question through the engine, without sockets: for callgrind, which counts its instructions
+// (bench/budget.py), and for a look at its time.
+//
+//   hot_paths PATH COUNT     PATH is one of those below; prints nanoseconds for each of COUNT questions
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "holler/codecs.hpp"
+#include "holler/requester.hpp"
+#include "holler/responder.hpp"
+
+namespace {
+
+using namespace holler;
+
+constexpr std::size_t kAtOnce = 64;  // questions that travel together
+constexpr std::size_t kPayloadBytes = 32;
+constexpr std::size_t kRequestBytes = 44 + kPayloadBytes;
+constexpr std::size_t kReplyBytes = 36 + kPayloadBytes;
+const Endpoint kServer{Address::loopback_v4(), 1060};
+const Endpoint kAsker{Address::loopback_v4(), 40'000};
+const std::array<std::byte, kPayloadBytes> kPayload{};
+
+[[noreturn]] void fail(const char* what) {
+  std::fprintf(stderr, "hot_paths: %s\n", what);
+  std::exit(1);
+}
+
+/// `wire`: a request and a reply are written and read.
+void wire(std::size_t count) {
+  const Codec& codec = holler_codec();
+  std::array<std::byte, 128> buffer{};
+  for (std::size_t i = 1; i <= count; ++i) {
+    const RequestStamp request{.conversation = 7,
+                               .number = i,
+                               .done_below = i,
+                               .id = i * 0x9e3779b97f4a7c15U,
+                               .time_left = std::chrono::seconds{10},
+                               .life = 5,
+                               .bundles = true,
+                               .cookie = {}};
+    const auto asked = codec.encode_request(request, kPayload, buffer);
+    const RequestView seen = codec.decode_request(Bytes{buffer}.first(asked.value_or(0)));
+    const ReplyStamp reply{.number = seen.number,
+                           .id = seen.id,
+                           .attempt = seen.attempt,
+                           .hold = std::chrono::microseconds{3},
+                           .life = 5,
+                           .age = std::chrono::seconds{100},
+                           .bundles = true,
+                           .payload_bytes = kPayloadBytes,
+                           .cookie = {}};
+    const auto header = codec.encode_reply_header(reply, buffer);
+    const ReplyView view = codec.decode_reply(Bytes{buffer}.first(header.value_or(0) + kPayloadBytes));
+    if (view.kind != ReplyKind::reply || view.id != request.id) fail("the codec garbles");
+  }
+}
+
+/// `ask`: a Requester with 1024 outstanding questions starts one, sends it, and takes its answer.
+void ask(std::size_t count) {
+  SeededRandom random{1};
+  Requester requester{holler_codec(), random, {.bundles = true}};
+  std::vector<std::byte> requests(65536);
+  std::array<std::byte, kReplyBytes> reply{};
+  const ReplyStamp stamp{.number = 1,
+                         .id = 1,
+                         .attempt = 1,
+                         .hold = std::chrono::microseconds{3},
+                         .life = 5,
+                         .age = std::chrono::hours{1},
+                         .bundles = true,
+                         .payload_bytes = kPayloadBytes,
+                         .cookie = {}};
+  if (!holler_codec().encode_reply_header(stamp, reply)) fail("no reply");
+  Timestamp now{std::chrono::hours{2}};
+  const auto start = [&] {
+    if (requester.start(now, kServer, kPayload).status != StartStatus::started) fail("not started");
+  };
+  constexpr std::size_t kOutstanding = 1024;
+  std::vector<std::array<std::byte, 16>> names;  // number and ID of what has been sent, the oldest first
+  names.reserve(2 * kOutstanding);
+  std::size_t oldest = 0;
+  for (std::size_t i = 0; i < kOutstanding; ++i) start();
+  for (std::size_t done = 0; done < count;) {
+    while (const auto sent = requester.poll_transmit(now, requests)) {
+      std::memcpy(names.emplace_back().data(), requests.data() + 16, 16);
+    }
+    now += std::chrono::microseconds{20};
+    const std::size_t answered = std::min(kAtOnce, names.size() - oldest);
+    if (answered == 0) fail("nothing is under way");
+    for (std::size_t i = 0; i < answered; ++i, ++oldest, ++done) {
+      std::memcpy(reply.data() + 8, names[oldest].data(), 16);
+      if (!requester.handle_datagram(now, {.from = kServer, .bytes = reply}).used) fail("not taken");
+      const auto event = requester.poll_event();
+      if (!event || event->outcome != Outcome::answered) fail("not answered");
+      start();
+    }
+    if (oldest >= kOutstanding) {
+      names.erase(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(oldest));
+      oldest = 0;
+    }
+    requester.handle_timeout(now);
+  }
+}
+
+/// `answer`: a Responder takes a request, is answered at once, and sends the reply.
+void answer(std::size_t count) {
+  SeededRandom random{1};
+  Responder responder{{&holler_codec(), &plain_codec()}, random, {.life = 5, .bundles = true}};
+  std::vector<std::byte> requests(kAtOnce * kRequestBytes);
+  std::vector<std::byte> buffer(65536);
+  Timestamp now{std::chrono::hours{2}};
+  std::uint64_t number = 0;
+  for (std::size_t done = 0; done < count; done += kAtOnce) {
+    for (std::size_t i = 0; i < kAtOnce; ++i) {
+      ++number;
+      const RequestStamp stamp{.conversation = 7,
+                               .number = number,
+                               .done_below = number > 1024 ? number - 1024 : 1,
+                               .id = number * 0x9e3779b97f4a7c15U,
+                               .time_left = std::chrono::seconds{10},
+                               .life = 5,
+                               .bundles = true,
+                               .cookie = {}};
+      if (!holler_codec().encode_request(stamp, kPayload, std::span{requests}.subspan(i * kRequestBytes))) {
+        fail("no request");
+      }
+    }
+    now += std::chrono::microseconds{20};
+    Incoming incoming{.from = kAsker, .to = kServer, .bytes = requests};
+    do {
+      incoming.bytes = responder.handle_datagram(now, incoming).rest;
+      incoming.continued = true;
+      const auto request = responder.poll_request();
+      if (!request || !responder.reply(now, request->job, request->payload)) fail("not handed out");
+    } while (!incoming.bytes.empty());
+    for (std::size_t i = 0; i < kAtOnce; ++i) {
+      if (!responder.poll_transmit(now, buffer)) fail("no reply");
+    }
+    responder.handle_timeout(now);
+  }
+}
+
+}  // namespace
+
+int main(int words, char** word) {
+  const std::map<std::string_view, void (*)(std::size_t)> paths{{"wire", wire}, {"ask", ask}, {"answer", answer}};
+  const auto path = words == 3 ? paths.find(word[1]) : paths.end();
+  if (path == paths.end()) {
+    std::fprintf(stderr, "usage: hot_paths wire|ask|answer COUNT\n");
+    return 2;
+  }
+  const std::size_t count = std::stoul(word[2]);
+  const auto start = std::chrono::steady_clock::now();
+  path->second(count);
+  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+  std::printf("%s: %.1f ns each\n", word[1], took.count() / static_cast<double>(count));
+  return 0;
+}
