@@ -15,6 +15,11 @@ else()
     -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
 endif()
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Clang's default: with -fPIC, g++ would not inline what another library might replace.
+  add_compile_options(-fno-semantic-interposition)
+endif()
+
 if(HOLLER_SANITIZE)
   add_compile_options(-fsanitize=${HOLLER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${HOLLER_SANITIZE})

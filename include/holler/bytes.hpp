@@ -42,6 +42,20 @@ template <std::unsigned_integral Number>
   return std::byteswap(value);
 }
 
+/// The number at a place that is known to be there, in network byte order: for a decoder that has checked the
+/// size of a whole header once.
+template <std::unsigned_integral Number>
+[[nodiscard]] inline Number load_number(const std::byte* place) noexcept {
+  Number value = 0;
+  std::memcpy(&value, place, sizeof value);
+  return network_order(value);
+}
+template <std::unsigned_integral Number>
+inline void store_number(std::byte* place, Number value) noexcept {
+  value = network_order(value);
+  std::memcpy(place, &value, sizeof value);
+}
+
 /// Reads numbers in network byte order. A read past the end yields zero and makes `ok()` false for good,
 /// so that a decoder can read a whole header and check once.
 class ByteReader {

@@ -24,7 +24,7 @@ std::uint32_t draw_life(RandomSource& random) {
 constexpr std::size_t kCompanyMax = 64;
 
 /// Payload memory that a free place keeps for its next reply.
-constexpr std::size_t kPayloadKeptMax = 256;
+constexpr std::size_t kReplyBytesKept = 256;
 
 /// A cookie is good for the epoch that it was made in and for the next one.
 constexpr Duration kCookieEpoch = std::chrono::minutes{10};
@@ -295,7 +295,7 @@ void Responder::Engine::close_job(std::uint32_t slot) {
   job.state = Job::State::free;
   ++job.generation;
   job.payload.clear();
-  if (job.payload.capacity() > kPayloadKeptMax) job.payload = {};
+  if (job.payload.capacity() > kReplyBytesKept) job.payload = {};
   free_.push_back(slot);
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "holler/codecs.hpp"
@@ -59,44 +60,26 @@ std::optional<ReplyKind> reply_kind_of(std::uint8_t type) {
   }
 }
 
-/// The eight bytes that every message of holler's begins with.
-struct Prefix {
-  std::uint8_t type = 0;
-  std::uint8_t attempt = 0;
-  std::uint8_t flags = 0;
-  std::uint16_t word = 0;  // of a request or reply the size of its payload, of a refusal the reason
-  std::optional<DropReason> drop;
-};
-
-Prefix read_prefix(ByteReader& reader) {
-  Prefix prefix;
-  const auto magic = reader.read<std::uint16_t>();
-  const auto version = reader.read<std::uint8_t>();
-  prefix.type = reader.read<std::uint8_t>();
-  prefix.attempt = reader.read<std::uint8_t>();
-  prefix.flags = reader.read<std::uint8_t>();
-  prefix.word = reader.read<std::uint16_t>();
-  if (magic != kMagic) {
-    prefix.drop = DropReason::foreign;
-  } else if (!reader.ok()) {
-    prefix.drop = DropReason::malformed;
-  } else if (version != kVersion) {
-    prefix.drop = DropReason::unknown_version;
-  } else if ((prefix.flags & kCriticalFlags) != 0) {
-    prefix.drop = DropReason::malformed;
-  }
-  return prefix;
-}
-
-void write_prefix(ByteWriter& writer, Type type, std::uint8_t attempt, std::uint8_t flags,
-                  std::uint16_t word) {
-  writer.write(kMagic).write(kVersion).write(static_cast<std::uint8_t>(type));
-  writer.write(attempt).write(flags).write(word);
+/// Why a datagram that begins like this is not read any further.
+std::optional<DropReason> prefix_fault(Bytes datagram) {
+  if (datagram.size() < 2 || load_number<std::uint16_t>(datagram.data()) != kMagic) return DropReason::foreign;
+  if (datagram.size() < kPrefixBytes) return DropReason::malformed;
+  if (std::to_integer<std::uint8_t>(datagram[kVersionAt]) != kVersion) return DropReason::unknown_version;
+  if ((std::to_integer<std::uint8_t>(datagram[kFlagsAt]) & kCriticalFlags) != 0) return DropReason::malformed;
+  return std::nullopt;
 }
 
 /// What follows a message that begins like one; anything else is a part of it, and makes it malformed.
 bool another_follows(Bytes rest) {
-  return rest.size() >= 2 && rest[0] == std::byte{kMagic >> 8U} && rest[1] == std::byte{kMagic & 0xffU};
+  return rest.empty() || (rest.size() >= 2 && load_number<std::uint16_t>(rest.data()) == kMagic);
+}
+
+/// @param word  of a request or reply the size of its payload, of a refusal the reason
+void store_prefix(std::byte* out, Type type, std::uint8_t attempt, std::uint8_t flags, std::uint16_t word) {
+  const auto head = std::uint64_t{kMagic} << 48U | std::uint64_t{kVersion} << 40U |
+                    std::uint64_t{static_cast<std::uint8_t>(type)} << 32U | std::uint64_t{attempt} << 24U |
+                    std::uint64_t{flags} << 16U | word;
+  store_number(out, head);
 }
 
 class HollerCodec final : public Codec {
@@ -115,74 +98,90 @@ class HollerCodec final : public Codec {
                                                           MutableBytes out) const override {
     const bool cookie = stamp.cookie.size() == kCookieBytes;
     const std::uint64_t span = stamp.number - stamp.done_below;
+    const std::size_t header_bytes = kRequestHeaderBytes + (cookie ? kCookieBytes : 0);
     if (stamp.number == 0 || span >= stamp.number || span > std::numeric_limits<std::uint32_t>::max() ||
-        payload.size() > kPayloadBytesMax) {
+        payload.size() > kPayloadBytesMax || out.size() < header_bytes + payload.size()) {
       return std::nullopt;
     }
-    ByteWriter writer{out};
     const int flags = (cookie ? kFlagCookie : 0) | (stamp.bundles ? kFlagBundles : 0);
-    write_prefix(writer, Type::request, stamp.attempt, static_cast<std::uint8_t>(flags),
+    store_prefix(out.data(), Type::request, stamp.attempt, static_cast<std::uint8_t>(flags),
                  static_cast<std::uint16_t>(payload.size()));
-    writer.write(stamp.conversation).write(stamp.number).write(stamp.id);
-    writer.write(static_cast<std::uint32_t>(span)).write(encode_time_left(stamp.time_left));
-    writer.write(stamp.life);
-    if (cookie) writer.write_bytes(stamp.cookie);
-    writer.write_bytes(payload);
-    if (!writer.ok()) return std::nullopt;
-    return writer.size();
+    store_number(out.data() + 8, stamp.conversation);
+    store_number(out.data() + 16, stamp.number);
+    store_number(out.data() + 24, stamp.id);
+    store_number(out.data() + 32, static_cast<std::uint32_t>(span));
+    store_number(out.data() + 36, encode_time_left(stamp.time_left));
+    store_number(out.data() + 40, stamp.life);
+    if (cookie) std::memcpy(out.data() + kRequestHeaderBytes, stamp.cookie.data(), kCookieBytes);
+    if (!payload.empty()) std::memcpy(out.data() + header_bytes, payload.data(), payload.size());
+    return header_bytes + payload.size();
   }
 
   [[nodiscard]] ReplyView decode_reply(Bytes datagram) const override {
-    ByteReader reader{datagram};
-    const Prefix prefix = read_prefix(reader);
-    if (prefix.drop) return {.drop = *prefix.drop};
-    const auto kind = reply_kind_of(prefix.type);
+    if (const auto fault = prefix_fault(datagram)) return {.drop = *fault};
+    const auto type = std::to_integer<std::uint8_t>(datagram[kTypeAt]);
+    const auto kind = reply_kind_of(type);
     if (!kind) return {.drop = DropReason::unknown_type};
-    ReplyView view{.kind = *kind, .attempt = prefix.attempt};
-    if (*kind != ReplyKind::reply) view.reason = prefix.word;
-    view.bundles = (prefix.flags & kFlagBundles) != 0;
-    view.number = reader.read<std::uint64_t>();
-    view.id = reader.read<std::uint64_t>();
-    view.hold = std::chrono::microseconds{reader.read<std::uint32_t>()};
-    const std::chrono::milliseconds time{reader.read<std::uint32_t>()};
-    (asks_to_wait(Type{prefix.type}) ? view.retry_after : view.age) = time;
-    view.life = reader.read<std::uint32_t>();
-    if (*kind == ReplyKind::verify) view.cookie = reader.read_bytes(kCookieBytes);
-    if (*kind == ReplyKind::reply) view.payload = reader.read_bytes(prefix.word);
-    view.rest = reader.rest();
-    if (!reader.ok() || (!view.rest.empty() && !another_follows(view.rest))) {
-      return {.drop = DropReason::malformed};
-    }
-    if (*kind == ReplyKind::restarted && view.life == 0) return {.drop = DropReason::malformed};
+    const auto word = load_number<std::uint16_t>(datagram.data() + kWordAt);
+    const bool proof = *kind == ReplyKind::verify;
+    const std::size_t payload_bytes = *kind == ReplyKind::reply ? word : 0;
+    const std::size_t header_bytes = kReplyHeaderBytes + (proof ? kCookieBytes : 0);
+    if (datagram.size() < header_bytes + payload_bytes) return {.drop = DropReason::malformed};
+    const std::byte* const data = datagram.data();
+    const Bytes rest = datagram.subspan(header_bytes + payload_bytes);
+    const std::chrono::milliseconds time{load_number<std::uint32_t>(data + 28)};
+    const bool waits = asks_to_wait(Type{type});
+    ReplyView view{.kind = *kind,
+                   .number = load_number<std::uint64_t>(data + 8),
+                   .id = load_number<std::uint64_t>(data + 16),
+                   .attempt = std::to_integer<std::uint8_t>(data[kAttemptAt]),
+                   .hold = std::chrono::microseconds{load_number<std::uint32_t>(data + 24)},
+                   .retry_after = waits ? Duration{time} : Duration{},
+                   .life = load_number<std::uint32_t>(data + 32),
+                   .age = waits ? Duration{} : Duration{time},
+                   .reason = *kind == ReplyKind::reply ? std::uint16_t{0} : word,
+                   .bundles = (std::to_integer<std::uint8_t>(data[kFlagsAt]) & kFlagBundles) != 0,
+                   .payload = datagram.subspan(header_bytes, payload_bytes),
+                   .cookie = datagram.subspan(kReplyHeaderBytes, proof ? kCookieBytes : 0),
+                   .rest = rest};
+    const bool lifeless = *kind == ReplyKind::restarted && view.life == 0;
+    if (lifeless || !another_follows(rest)) return {.drop = DropReason::malformed};
     return view;
   }
 
   [[nodiscard]] RequestView decode_request(Bytes datagram) const override {
-    ByteReader reader{datagram};
-    const Prefix prefix = read_prefix(reader);
-    if (prefix.drop) return {.drop = prefix.drop};
-    if (Type{prefix.type} != Type::request) return {.drop = DropReason::unknown_type};
-    RequestView view{.identified = true, .attempt = prefix.attempt};
-    view.conversation = reader.read<std::uint64_t>();
-    view.number = reader.read<std::uint64_t>();
-    view.id = reader.read<std::uint64_t>();
-    const auto span = reader.read<std::uint32_t>();
-    const auto left = reader.read<std::uint32_t>();
-    view.life = reader.read<std::uint32_t>();
-    view.done_below = view.number - span;
-    view.time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}};
-    if ((prefix.flags & kFlagCookie) != 0) view.cookie = reader.read_bytes(kCookieBytes);
-    view.bundles = (prefix.flags & kFlagBundles) != 0;
-    const bool whole_header = reader.ok();
-    view.payload = reader.read_bytes(prefix.word);
-    view.rest = reader.rest();
-    if (whole_header && !reader.ok()) {  // cut off, as ICMP quotes it: whose it is can be told all the same
-      view.drop = DropReason::malformed;
+    if (const auto fault = prefix_fault(datagram)) return {.drop = fault};
+    if (Type{std::to_integer<std::uint8_t>(datagram[kTypeAt])} != Type::request) {
+      return {.drop = DropReason::unknown_type};
+    }
+    if (datagram.size() < kRequestHeaderBytes) return {.drop = DropReason::malformed};
+    const std::byte* const data = datagram.data();
+    const auto flags = std::to_integer<std::uint8_t>(data[kFlagsAt]);
+    const auto number = load_number<std::uint64_t>(data + 16);
+    const auto span = load_number<std::uint32_t>(data + 32);
+    const auto left = load_number<std::uint32_t>(data + 36);
+    if (span >= number) return {.drop = DropReason::malformed};
+    RequestView view{.identified = true,
+                     .conversation = load_number<std::uint64_t>(data + 8),
+                     .number = number,
+                     .done_below = number - span,
+                     .id = load_number<std::uint64_t>(data + 24),
+                     .attempt = std::to_integer<std::uint8_t>(data[kAttemptAt]),
+                     .time_left =
+                         left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
+                     .life = load_number<std::uint32_t>(data + 40),
+                     .bundles = (flags & kFlagBundles) != 0};
+    const std::size_t cookie_bytes = (flags & kFlagCookie) != 0 ? kCookieBytes : 0;
+    const std::size_t header_bytes = kRequestHeaderBytes + cookie_bytes;
+    const auto payload_bytes = load_number<std::uint16_t>(data + kWordAt);
+    if (datagram.size() < header_bytes + payload_bytes) {
+      view.drop = DropReason::malformed;  // cut off, as ICMP quotes it: whose it is can be told all the same
       return view;
     }
-    if (!reader.ok() || span >= view.number || (!view.rest.empty() && !another_follows(view.rest))) {
-      return {.drop = DropReason::malformed};
-    }
+    view.cookie = datagram.subspan(kRequestHeaderBytes, cookie_bytes);
+    view.payload = datagram.subspan(header_bytes, payload_bytes);
+    view.rest = datagram.subspan(header_bytes + payload_bytes);
+    if (!another_follows(view.rest)) return {.drop = DropReason::malformed};
     return view;
   }
 
@@ -191,22 +190,24 @@ class HollerCodec final : public Codec {
     const auto type = type_of(stamp.kind);
     if (!type) return std::nullopt;
     constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
-    ByteWriter writer{out};
     const bool sized = *type == Type::reply;
-    if (sized && stamp.payload_bytes > kPayloadBytesMax) return std::nullopt;
-    write_prefix(writer, *type, stamp.attempt, stamp.bundles ? kFlagBundles : 0,
-                 sized ? static_cast<std::uint16_t>(stamp.payload_bytes) : stamp.reason);
-    writer.write(stamp.number).write(stamp.id);
-    writer.write(saturated<std::chrono::microseconds>(stamp.hold, kMost));
-    writer.write(asks_to_wait(*type) ? saturated<std::chrono::milliseconds>(stamp.retry_after, kMost)
-                                     : encode_age(stamp.age));
-    writer.write(stamp.life);
-    if (*type == Type::verify) {
-      if (stamp.cookie.size() != kCookieBytes) return std::nullopt;
-      writer.write_bytes(stamp.cookie);
+    const bool proof = *type == Type::verify;
+    const std::size_t header_bytes = kReplyHeaderBytes + (proof ? kCookieBytes : 0);
+    if (out.size() < header_bytes || (sized && stamp.payload_bytes > kPayloadBytesMax) ||
+        (proof && stamp.cookie.size() != kCookieBytes)) {
+      return std::nullopt;
     }
-    if (!writer.ok()) return std::nullopt;
-    return writer.size();
+    store_prefix(out.data(), *type, stamp.attempt, stamp.bundles ? kFlagBundles : 0,
+                 sized ? static_cast<std::uint16_t>(stamp.payload_bytes) : stamp.reason);
+    store_number(out.data() + 8, stamp.number);
+    store_number(out.data() + 16, stamp.id);
+    store_number(out.data() + 24, saturated<std::chrono::microseconds>(stamp.hold, kMost));
+    store_number(out.data() + 28, asks_to_wait(*type)
+                                      ? saturated<std::chrono::milliseconds>(stamp.retry_after, kMost)
+                                      : encode_age(stamp.age));
+    store_number(out.data() + 32, stamp.life);
+    if (proof) std::memcpy(out.data() + kReplyHeaderBytes, stamp.cookie.data(), kCookieBytes);
+    return header_bytes;
   }
 };
 

@@ -27,6 +27,14 @@ inline constexpr std::uint8_t kFlagBundles = 0x02;
 /// A receiver that does not know one of these flags must drop the datagram; the others it may ignore.
 inline constexpr std::uint8_t kCriticalFlags = 0xf0;
 
+// Where the fields lie that every message has, in bytes from its beginning.
+inline constexpr std::size_t kVersionAt = 2;
+inline constexpr std::size_t kTypeAt = 3;
+inline constexpr std::size_t kAttemptAt = 4;
+inline constexpr std::size_t kFlagsAt = 5;
+inline constexpr std::size_t kWordAt = 6;  ///< payload bytes, or reason
+inline constexpr std::size_t kPrefixBytes = 8;
+
 inline constexpr std::size_t kRequestHeaderBytes = 44;
 inline constexpr std::size_t kReplyHeaderBytes = 36;
 inline constexpr std::size_t kCookieBytes = 16;
