@@ -151,7 +151,8 @@ void answer(std::size_t count) {
 }  // namespace
 
 int main(int words, char** word) {
-  const std::map<std::string_view, void (*)(std::size_t)> paths{{"wire", wire}, {"ask", ask}, {"answer", answer}};
+  const std::map<std::string_view, void (*)(std::size_t)> paths{
+      {"wire", wire}, {"ask", ask}, {"answer", answer}};
   const auto path = words == 3 ? paths.find(word[1]) : paths.end();
   if (path == paths.end()) {
     std::fprintf(stderr, "usage: hot_paths wire|ask|answer COUNT\n");

@@ -42,7 +42,9 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
               .places_max = options.replies_max,
               .payload_bytes_max = options.reply_bytes_max},
              random},
-      admission_{options.standing_wait, options.busy_retry} {}
+      admission_{options.standing_wait, options.busy_retry} {
+  HOLLER_CHECK(!codecs_.empty());
+}
 
 void Responder::Engine::handle_timeout(Timestamp now) {
   while (const auto job = held_.pop_due(now)) {
@@ -54,7 +56,7 @@ void Responder::Engine::handle_timeout(Timestamp now) {
 
 bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before) {
   Job* job = find_job(handle);
-  if (job == nullptr || payload.size() > reply_bytes_max(handle)) return false;
+  if (job == nullptr || payload.size() > reply_bytes_max(job->copy)) return false;
   if (not_before > now) {
     job->payload.assign(payload.begin(), payload.end());
     job->state = Job::State::held;
@@ -217,7 +219,7 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, const L
 /// @return nullopt where nothing may
 std::optional<ReplyKind> Responder::Engine::fitting(ReplyKind kind, const RequestCopy& copy,
                                                     const CachedReply* entry, std::size_t payload_bytes) {
-  if (kind != ReplyKind::reply) return kind;
+  if (kind != ReplyKind::reply || has_no_limit(copy, entry)) return kind;
   const std::size_t header = copy.codec->traits().reply_header_bytes;
   if (within_amplification(copy, entry, wire_bytes(copy.asker, header + payload_bytes))) return kind;
   // The reply may have gone out for another copy, and left no room for anything more.
@@ -255,13 +257,17 @@ Sharing Responder::Engine::sharing_of(const RequestCopy& copy) noexcept {
   return copy.attempt == 1 ? Sharing::full : Sharing::careful;
 }
 
+bool Responder::Engine::has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept {
+  if (options_.amplification_max == 0 || copy.asker.address.is_loopback()) return true;
+  return copy.identified && entry->verified && entry->asker == copy.asker.address;
+}
+
 bool Responder::Engine::within_amplification(const RequestCopy& copy, const CachedReply* entry,
                                              std::size_t wire) const noexcept {
-  if (options_.amplification_max == 0 || copy.asker.address.is_loopback()) return true;
   if (!copy.identified) return wire <= copy.wire_received * options_.amplification_max;
   // Copies have come from another address since: what this one has been sent is no longer known.
   if (entry->asker != copy.asker.address) return false;
-  return entry->verified || entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
+  return entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
 }
 
 KeyedHash::Digest Responder::Engine::cookie_for(Timestamp now, const Endpoint& peer,
@@ -301,10 +307,12 @@ void Responder::Engine::close_job(std::uint32_t slot) {
 
 std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept {
   const Job* job = find_job(handle);
-  if (job == nullptr) return 0;
-  const std::size_t datagram =
-      std::min(options_.datagram_bytes_max, payload_bytes_max(job->copy.asker.address));
-  const std::size_t header = job->copy.codec->traits().reply_header_bytes;
+  return job == nullptr ? 0 : reply_bytes_max(job->copy);
+}
+
+std::size_t Responder::Engine::reply_bytes_max(const RequestCopy& copy) const noexcept {
+  const std::size_t datagram = std::min(options_.datagram_bytes_max, payload_bytes_max(copy.asker.address));
+  const std::size_t header = copy.codec->traits().reply_header_bytes;
   return datagram - std::min(datagram, header);
 }
 

@@ -67,6 +67,7 @@ class Responder::Engine {
   bool ignore(Timestamp now, JobHandle handle);
   std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
   std::size_t reply_bytes_max(JobHandle handle) const noexcept;
+  std::size_t reply_bytes_max(const RequestCopy& copy) const noexcept;
 
   std::size_t jobs() const noexcept { return jobs_.size() - free_.size() - leaving(); }
   std::size_t leaving() const noexcept { return leaving_.size() + waiting_.size(); }
@@ -92,14 +93,12 @@ class Responder::Engine {
   };
 
   // what arrives
-  struct Decoded {
-    const Codec* codec = nullptr;
-    RequestView view;
-  };
-  Decoded decode(const Incoming& incoming) const;
-  static RequestCopy copy_of(Timestamp now, const Incoming& incoming, const Decoded& decoded);
+  ReceiptResult receive_foreign(Timestamp now, const Incoming& incoming);
+  ReceiptResult receive_message(Timestamp now, const Incoming& incoming, const Codec& codec,
+                                const RequestView& view);
+  static RequestCopy copy_of(Timestamp now, const Incoming& incoming, const Codec& codec,
+                             const RequestView& view);
   ReceiptResult drop(DropReason reason);
-  ReceiptResult receive_message(Timestamp now, const Incoming& incoming, const Decoded& decoded);
   ReceiptResult receive_identified(Timestamp now, const RequestView& view, RequestCopy& copy,
                                    Delivery delivery);
   ReceiptResult receive_repeat(const RequestCopy& copy, CachedReply& entry);
@@ -121,6 +120,7 @@ class Responder::Engine {
   bool count_sent(ReplyKind kind, CachedReply* entry);
   static Sharing sharing_of(const RequestCopy& copy) noexcept;
   void release_waiting(Timestamp now);
+  bool has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept;
   bool within_amplification(const RequestCopy& copy, const CachedReply* entry,
                             std::size_t wire) const noexcept;
 

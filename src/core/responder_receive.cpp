@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 
 #include "base/check.hpp"
 #include "core/responder_engine.hpp"
@@ -24,34 +25,40 @@ ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& 
   if (incoming.from == incoming.to) return drop(DropReason::wrong_source);
   if (incoming.delivery != Delivery::unicast && !options_.answer_broadcast)
     return drop(DropReason::not_unicast);
-  const Decoded decoded = decode(incoming);
-  ReceiptResult result = receive_message(now, incoming, decoded);
-  result.rest = decoded.view.rest;
+  // The first codec is asked alone: what is its own, which is nearly all, is not moved about.
+  const RequestView view = codecs_.front()->decode_request(incoming.bytes);
+  if (view.drop == DropReason::foreign) return receive_foreign(now, incoming);
+  ReceiptResult result = receive_message(now, incoming, *codecs_.front(), view);
+  result.rest = view.rest;
   return result;
 }
 
-ReceiptResult Responder::Engine::receive_message(Timestamp now, const Incoming& incoming,
-                                                 const Decoded& decoded) {
-  if (decoded.view.drop) return drop(*decoded.view.drop);
-  if (decoded.view.time_left != kForever && decoded.view.time_left <= incoming.waited) {
+/// What the first codec does not know.
+ReceiptResult Responder::Engine::receive_foreign(Timestamp now, const Incoming& incoming) {
+  for (const Codec* codec : std::span{codecs_}.subspan(1)) {
+    // What follows a message that tells where it ends is not plain text.
+    if (incoming.continued && !codec->traits().bundles) continue;
+    const RequestView view = codec->decode_request(incoming.bytes);
+    if (view.drop == DropReason::foreign) continue;
+    ReceiptResult result = receive_message(now, incoming, *codec, view);
+    result.rest = view.rest;
+    return result;
+  }
+  return drop(DropReason::foreign);
+}
+
+ReceiptResult Responder::Engine::receive_message(Timestamp now, const Incoming& incoming, const Codec& codec,
+                                                 const RequestView& view) {
+  if (view.drop) return drop(*view.drop);
+  if (view.time_left != kForever && view.time_left <= incoming.waited) {
     return drop(DropReason::expired);
   }
   if (leaving() >= kLeavingMax) return drop(DropReason::over_limit);
-  RequestCopy copy = copy_of(now, incoming, decoded);
-  if (copy.identified) return receive_identified(now, decoded.view, copy, incoming.delivery);
+  RequestCopy copy = copy_of(now, incoming, codec, view);
+  if (copy.identified) return receive_identified(now, view, copy, incoming.delivery);
   if (jobs() >= options_.jobs_max) return decline_busy(copy, options_.busy_retry);
-  offer(now, open_job(copy), decoded.view.payload, incoming.delivery);
+  offer(now, open_job(copy), view.payload, incoming.delivery);
   return {.receipt = Receipt::request};
-}
-
-Responder::Engine::Decoded Responder::Engine::decode(const Incoming& incoming) const {
-  for (const Codec* codec : codecs_) {
-    // What follows a message that tells where it ends is not plain text.
-    if (incoming.continued && !codec->traits().bundles) continue;
-    Decoded decoded{.codec = codec, .view = codec->decode_request(incoming.bytes)};
-    if (decoded.view.drop != DropReason::foreign) return decoded;
-  }
-  return {.codec = nullptr, .view = {.drop = DropReason::foreign}};
 }
 
 ReceiptResult Responder::Engine::drop(DropReason reason) {
@@ -59,11 +66,11 @@ ReceiptResult Responder::Engine::drop(DropReason reason) {
   return {.receipt = Receipt::dropped, .drop = reason};
 }
 
-RequestCopy Responder::Engine::copy_of(Timestamp now, const Incoming& incoming, const Decoded& decoded) {
-  const RequestView& view = decoded.view;
+RequestCopy Responder::Engine::copy_of(Timestamp now, const Incoming& incoming, const Codec& codec,
+                                       const RequestView& view) {
   const Timestamp received = now - incoming.waited;
   const std::size_t bytes = incoming.bytes.size() - view.rest.size();
-  return {.codec = decoded.codec,
+  return {.codec = &codec,
           .identified = view.identified,
           .bundles = view.bundles,
           .attempt = view.attempt,

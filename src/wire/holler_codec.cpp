@@ -62,7 +62,8 @@ std::optional<ReplyKind> reply_kind_of(std::uint8_t type) {
 
 /// Why a datagram that begins like this is not read any further.
 std::optional<DropReason> prefix_fault(Bytes datagram) {
-  if (datagram.size() < 2 || load_number<std::uint16_t>(datagram.data()) != kMagic) return DropReason::foreign;
+  if (datagram.size() < 2 || load_number<std::uint16_t>(datagram.data()) != kMagic)
+    return DropReason::foreign;
   if (datagram.size() < kPrefixBytes) return DropReason::malformed;
   if (std::to_integer<std::uint8_t>(datagram[kVersionAt]) != kVersion) return DropReason::unknown_version;
   if ((std::to_integer<std::uint8_t>(datagram[kFlagsAt]) & kCriticalFlags) != 0) return DropReason::malformed;
@@ -167,8 +168,7 @@ class HollerCodec final : public Codec {
                      .done_below = number - span,
                      .id = load_number<std::uint64_t>(data + 24),
                      .attempt = std::to_integer<std::uint8_t>(data[kAttemptAt]),
-                     .time_left =
-                         left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
+                     .time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
                      .life = load_number<std::uint32_t>(data + 40),
                      .bundles = (flags & kFlagBundles) != 0};
     const std::size_t cookie_bytes = (flags & kFlagCookie) != 0 ? kCookieBytes : 0;
