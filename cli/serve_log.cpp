@@ -148,6 +148,7 @@ void ServeLog::summary(const ServerStats& stats, Duration elapsed) const {
     object["refused"] = counts.refused;
     object["busy"] = counts.busy;
     object["restarted"] = counts.restarted;
+    object["bundled"] = counts.bundled;
     object["dropped"] = json_counts(counts.dropped);
     object["kernel_drops"] = stats.kernel_drops;
     object["elapsed_ms"] = json_milliseconds(elapsed);

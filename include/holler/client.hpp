@@ -23,6 +23,8 @@
 ///     if (reply) use(reply->text()); else complain(reply.error().message());
 namespace holler {
 
+class AsyncAsks;
+
 struct ClientOptions {
   /// The protocol to speak; must outlive the client.
   const Codec* codec = &holler_codec();
@@ -76,13 +78,14 @@ class PendingAsk {
 
  private:
   friend class Client;
-  struct Token;
-  std::shared_ptr<Token> token_;
+  std::weak_ptr<AsyncAsks> asks_;  // it does not keep the client: who cancels must not be the one who ends it
+  std::uint64_t ask_ = 0;
 };
 
 class Client {
  public:
-  using Callback = std::function<void(Result<Reply>)>;
+  /// Takes the result by value, or looks at it where it is: memory that it does not keep is used again.
+  using Callback = std::function<void(Result<Reply>&&)>;
 
   /// @error address_in_use, address_not_local, permission_denied, invalid_argument: for `source` and
   ///        `interface`

@@ -95,6 +95,7 @@ struct Arrival {
   std::uint32_t channel = 0;
   Bytes bytes;
   bool truncated = false;
+  bool continued = false;  ///< it is the `rest` of a datagram whose beginning has been handed in
 };
 
 /// What became of a message that arrived.
@@ -148,6 +149,7 @@ enum class Outcome : std::uint8_t {
 /// The end of a request; there is exactly one for each that was started.
 struct RequestEvent {
   RequestHandle request;
+  std::uint32_t channel = 0;
   Outcome outcome = Outcome::no_answer;
   Endpoint peer;                     ///< who was asked
   Endpoint from;                     ///< who answered: the same, unless promiscuous
@@ -171,7 +173,8 @@ struct RequesterStats {
   std::uint64_t answered = 0;
   std::uint64_t transmitted = 0;  ///< datagrams, repeats included
   std::uint64_t retransmitted = 0;
-  std::uint64_t received = 0;  ///< messages handed in; a datagram may hold several
+  std::uint64_t received = 0;  ///< datagrams handed in
+  std::uint64_t bundled = 0;   ///< messages that came behind another one in the same datagram
   std::uint64_t working = 0;
   std::uint64_t busy = 0;
   std::uint64_t restarted = 0;  ///< notes that a request names another life of its server

@@ -120,7 +120,8 @@ struct ResponseTransmit {
 };
 
 struct ResponderStats {
-  std::uint64_t received = 0;  ///< messages handed in; a datagram may hold several
+  std::uint64_t received = 0;  ///< datagrams handed in
+  std::uint64_t bundled = 0;   ///< messages that came behind another one in the same datagram
   std::uint64_t requests = 0;  ///< handed out to the handler
   std::uint64_t answered = 0;  ///< requests whose reply was first sent
   std::uint64_t repeated = 0;  ///< copies of a request already known

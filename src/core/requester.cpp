@@ -318,6 +318,7 @@ RequestEvent& Requester::Engine::end(Timestamp now, std::uint32_t slot, Outcome 
   promiscuous_ -= request.promiscuous ? 1 : 0;
   if (outcome == Outcome::answered) ++stats_.answered;
   events_.push_back({.request = handle_of(slot),
+                     .channel = request.channel,
                      .outcome = outcome,
                      .peer = peer.endpoint,
                      .from = peer.endpoint,
@@ -329,13 +330,14 @@ RequestEvent& Requester::Engine::end(Timestamp now, std::uint32_t slot, Outcome 
   request.state = RequestState::free;
   ++request.generation;
   if (request.payload.capacity() > 4096) request.payload = {};  // keep no large buffers in idle slots
-  free_.push_back(slot);
   if (--peer.outstanding == 0) peers_.mark_idle(request.peer);
   return events_.back();
 }
 
 std::optional<RequestEvent> Requester::Engine::poll_event() {
   if (events_.empty()) return std::nullopt;
+  // Not before: who keeps something for each slot must hear of the old request before there is a new one.
+  free_.push_back(events_.front().request.slot);
   return events_.pop_front();
 }
 
@@ -401,6 +403,7 @@ RequesterStats& RequesterStats::operator+=(const RequesterStats& other) noexcept
   transmitted += other.transmitted;
   retransmitted += other.retransmitted;
   received += other.received;
+  bundled += other.bundled;
   working += other.working;
   busy += other.busy;
   restarted += other.restarted;

@@ -32,7 +32,7 @@ constexpr bool is_mismatch(DropReason reason) {
 }  // namespace
 
 Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival) {
-  ++stats_.received;
+  ++(arrival.continued ? stats_.bundled : stats_.received);
   Match found = match(arrival);
   if (found.drop && promiscuous_ > 0) {
     const std::uint32_t slot = promiscuous_slot(arrival.channel);

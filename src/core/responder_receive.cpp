@@ -14,7 +14,7 @@ constexpr std::size_t kLeavingMax = 1U << 16U;
 }  // namespace
 
 ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& incoming) {
-  ++stats_.received;
+  ++(incoming.continued ? stats_.bundled : stats_.received);
   admission_.on_read(now, incoming.waited);
   born_ = std::min(born_, now);
   HOLLER_CHECK(!pending_);  // the owner polls each request before it hands in the next datagram

@@ -101,6 +101,7 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
       const Verdict verdict = requester_.handle_datagram(now, arrival);
       if (tracer_) trace_arrival(now, arrival, verdict);
       arrival.bytes = verdict.rest;
+      arrival.continued = true;
     } while (!arrival.bytes.empty());
     arrived_at_ = datagram.to;
     report_ended(on_end);  // while the payload is still where the event says
@@ -115,6 +116,7 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
 }
 
 void AskLoop::report_ended(const OnEnd& on_end) {
+  ++reports_;
   while (const auto event = requester_.poll_event()) on_end(*event);
 }
 

@@ -37,6 +37,8 @@ class AskLoop {
   /// @return how many datagrams; a full batch means that there may be more
   [[nodiscard]] Result<std::size_t> receive(Timestamp now, std::uint32_t channel, const OnEnd& on_end);
   void report_ended(const OnEnd& on_end);
+  /// Goes up before each series of ends that is told.
+  [[nodiscard]] std::uint64_t reports() const noexcept { return reports_; }
   /// The requester's, with what the kernel would not send; they start again from zero.
   [[nodiscard]] RequesterStats take_stats() noexcept;
   /// While `on_end` runs: where the datagram arrived that ended the request, if one did.
@@ -60,6 +62,7 @@ class AskLoop {
   ReceiveBatch batch_;
   Outbox<Transmit> outbox_;
   std::optional<Endpoint> arrived_at_;
+  std::uint64_t reports_ = 0;
   std::uint64_t send_failures_ = 0;  // since the statistics were last taken
   std::optional<RequestHandle> no_way_;
 };

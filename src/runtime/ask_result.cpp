@@ -83,10 +83,11 @@ Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_
                    "too many questions are outstanding: wait for some to end");
 }
 
-Result<Reply> result_of(const RequestEvent& event, const Endpoint& local) {
+Result<Reply> result_of(const RequestEvent& event, const Endpoint& local, ByteVector&& memory) {
   switch (event.outcome) {
     case Outcome::answered:
-      return Reply{.payload = copy_of(event.payload),
+      memory.assign(event.payload.begin(), event.payload.end());
+      return Reply{.payload = std::move(memory),
                    .peer = event.from,
                    .local = local,
                    .attempts = event.attempts,

@@ -9,7 +9,9 @@ namespace holler {
 [[nodiscard]] Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_bytes_max);
 
 /// How a request ended, in the terms of the public API; the payload is copied.
-[[nodiscard]] Result<Reply> result_of(const RequestEvent& event, const Endpoint& local);
+/// @param memory  to copy it into, if that is of use
+[[nodiscard]] Result<Reply> result_of(const RequestEvent& event, const Endpoint& local,
+                                      ByteVector&& memory = {});
 
 /// What the error queue says, as the engine wants to hear it.
 [[nodiscard]] Unreachability news_of(const SocketError& error, std::uint32_t channel);

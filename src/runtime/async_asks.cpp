@@ -73,10 +73,13 @@ void AsyncAsks::end() {
 
 std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOptions& options,
                                 Callback done) {
-  if (outstanding_.fetch_add(1, std::memory_order_relaxed) >= options_.requester.outstanding_max) {
+  count(1);
+  if (outstanding() > options_.requester.outstanding_max) {
     finish(done, failure(start_error(StartStatus::table_full, peer, 0)));
     return kNotTaken;
   }
+  std::uint64_t begun = kNotTaken;
+  if (in_thread() && begin_here(begun, peer, payload, options, done)) return begun;
   Submission submission{.peer = on_interface(options_, peer),
                         .payload = copy_of(payload),
                         .options = options,
@@ -87,11 +90,12 @@ std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOp
   std::optional<Error> failed;
   {
     const std::scoped_lock lock{mutex_};
-    if (!stopping_) {
+    if (!stopping_.load(std::memory_order_relaxed)) {
       submission.ask = next_ask_++;
       const bool first = submitted_.empty();
       const std::uint64_t ask = submission.ask;
       submitted_.push_back(std::move(submission));
+      orders_.store(true, std::memory_order_relaxed);
       if (first) wake_.notify();
       return ask;
     }
@@ -100,15 +104,59 @@ std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOp
   if (failed) {
     finish(submission.done, failure(std::move(*failed)));
   } else {
-    outstanding_.fetch_sub(1, std::memory_order_relaxed);
+    count(-1);
   }
   return kNotTaken;
+}
+
+/// A callback that asks again needs no lock, no copy and nobody to wake. What became ready together is sent
+/// together, when all that has arrived has been looked at.
+/// @return false: it takes the way of all others
+bool AsyncAsks::begin_here(std::uint64_t& ask, const Endpoint& peer, Bytes payload, const AskOptions& options,
+                           Callback& done) {
+  const bool plain_way = waiting_.empty() && !options_.codec->traits().fresh_port &&
+                         !options.stop.stop_possible() && !stopping_.load(std::memory_order_relaxed);
+  const std::uint32_t channel = peer.address.is_v6() ? 1 : 0;
+  if (!plain_way || !channels_[channel].socket) return false;
+  RequestOptions request = request_options(options, channel);
+  request.deadline = std::max(request.deadline, Duration::zero());
+  Requester& requester = loop_.requester();
+  const Endpoint target = on_interface(options_, peer);
+  const StartResult started = requester.start(now_, target, payload, request);
+  if (started.status != StartStatus::started) {
+    finish(done, failure(start_error(started.status, target, requester.payload_bytes_max(target))));
+    return true;
+  }
+  if (started.handle.slot >= asks_.size()) asks_.resize(started.handle.slot + 1);
+  ask = name_of(started.handle);
+  asks_[started.handle.slot] = {.id = ask, .done = std::move(done)};
+  return true;
+}
+
+void AsyncAsks::count(std::int64_t more) noexcept {
+  if (in_thread()) {  // nobody else writes it
+    of_thread_.store(of_thread_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  } else {
+    of_others_.fetch_add(more, std::memory_order_relaxed);
+  }
+}
+
+std::optional<RequestHandle> AsyncAsks::handle_of(std::uint64_t ask) const {
+  if ((ask & kBegunHere) != 0) {
+    const RequestHandle handle{static_cast<std::uint32_t>(ask),
+                               static_cast<std::uint32_t>((ask & ~kBegunHere) >> 32U)};
+    const bool here = handle.slot < asks_.size() && asks_[handle.slot].id == ask;
+    return here ? std::optional{handle} : std::nullopt;
+  }
+  const auto known = handles_.find(ask);
+  return known == handles_.end() ? std::nullopt : std::optional{known->second};
 }
 
 void AsyncAsks::cancel(std::uint64_t ask) {
   {
     const std::scoped_lock lock{mutex_};
     cancelled_.push_back(ask);
+    orders_.store(true, std::memory_order_relaxed);
   }
   wake_.notify();
 }
@@ -119,17 +167,16 @@ RequesterStats AsyncAsks::stats() const {
 }
 
 void AsyncAsks::run() {
+  id_of_thread_ = std::this_thread::get_id();
   for (;;) {
-    Timestamp now = monotonic_now();
-    take_orders(now);
-    transmit(now);
+    now_ = monotonic_now();
+    take_orders(now_);
+    transmit(now_);
     publish();
-    {
-      const std::scoped_lock lock{mutex_};
-      if (stopping_) break;
-    }
-    const auto ready = poller_.wait(next_timeout() == kNever ? kForever : next_timeout() - now);
-    now = monotonic_now();
+    if (stopping_) break;
+    const Timestamp next = next_timeout();
+    const auto ready = poller_.wait(next == kNever ? kForever : next - now_);
+    now_ = monotonic_now();
     if (!ready) {  // epoll itself has failed: nothing will ever arrive
       const std::scoped_lock lock{mutex_};
       failure_ = ready.error();
@@ -140,11 +187,11 @@ void AsyncAsks::run() {
       if (token == kWakeToken) {
         wake_.drain();
       } else {
-        receive(now, static_cast<std::uint32_t>(token));
+        receive(now_, static_cast<std::uint32_t>(token));
       }
     }
-    loop_.requester().handle_timeout(now);
-    expire_waiting(now);
+    loop_.requester().handle_timeout(now_);
+    expire_waiting(now_);
   }
   cancel_all();
   publish();
@@ -153,15 +200,16 @@ void AsyncAsks::run() {
 void AsyncAsks::take_orders(Timestamp now) {
   std::vector<Submission> submitted;
   std::vector<std::uint64_t> cancelled;
-  {
+  if (orders_.load(std::memory_order_relaxed)) {  // whoever gives one wakes this thread, or is this thread
     const std::scoped_lock lock{mutex_};
     submitted.swap(submitted_);
     cancelled.swap(cancelled_);
+    orders_.store(false, std::memory_order_relaxed);
   }
   for (Submission& submission : submitted) take_on(now, std::move(submission));
   for (const std::uint64_t ask : cancelled) {
-    if (const auto known = handles_.find(ask); known != handles_.end()) {
-      loop_.requester().cancel(now, known->second);
+    if (const auto handle = handle_of(ask)) {
+      loop_.requester().cancel(now, *handle);
     } else if (waiting_.contains(ask)) {
       end_waiting(ask, Outcome::cancelled);
     }
@@ -191,7 +239,8 @@ bool AsyncAsks::begin(Timestamp now, Submission& submission) {
   const auto channel = channel_for(submission.peer);
   if (!channel) {
     const int reason = channel.error().system_errno;
-    const bool others_may_end = options_.codec->traits().fresh_port && !asks_.empty();
+    const bool others_may_end =
+        options_.codec->traits().fresh_port && loop_.requester().outstanding() > 0;
     if ((reason == EMFILE || reason == ENFILE) && others_may_end) return false;
     finish(submission.done, failure(channel.error()));
     return true;
@@ -208,11 +257,10 @@ bool AsyncAsks::begin(Timestamp now, Submission& submission) {
                                                 requester.payload_bytes_max(submission.peer))));
     return true;
   }
-  asks_[key_of(started.handle)] = {.id = submission.ask,
-                                   .channel = *channel,
-                                   .done = std::move(submission.done),
-                                   .on_stop = std::move(submission.on_stop)};
+  if (started.handle.slot >= asks_.size()) asks_.resize(started.handle.slot + 1);
+  asks_[started.handle.slot] = {.id = submission.ask, .done = std::move(submission.done)};
   handles_.emplace(submission.ask, started.handle);
+  if (submission.on_stop) stops_.emplace(submission.ask, std::move(submission.on_stop));
   return true;
 }
 
@@ -300,23 +348,26 @@ void AsyncAsks::receive(Timestamp now, std::uint32_t channel) {
 }
 
 void AsyncAsks::on_end(const RequestEvent& event) {
-  const auto known = asks_.find(key_of(event.request));
-  if (known == asks_.end()) return;
-  const Ask ask = std::move(known->second);
-  asks_.erase(known);
-  handles_.erase(ask.id);
+  Ask& known = asks_[event.request.slot];
+  const Ask ask{.id = std::exchange(known.id, kNotTaken), .done = std::move(known.done)};
+  known.done = nullptr;
+  if ((ask.id & kBegunHere) == 0) handles_.erase(ask.id);
+  if (!stops_.empty()) stops_.erase(ask.id);
   // A shared socket is bound to a wildcard: which address was asked from, the answer tells.
-  auto result = result_of(event, loop_.arrived_at().value_or(channels_[ask.channel].local));
-  if (ask.channel >= kSharedChannels) {
-    retire_port(monotonic_now(), channels_[ask.channel].local.port, event);
+  auto result = result_of(event, loop_.arrived_at().value_or(channels_[event.channel].local), std::move(spare_));
+  if (event.channel >= kSharedChannels) {
+    retire_port(monotonic_now(), channels_[event.channel].local.port, event);
   }
-  release_channel(ask.channel);
-  publish_stats();  // before anybody learns of the end, and looks
+  release_channel(event.channel);
+  if (std::exchange(reported_, loop_.reports()) != loop_.reports()) {
+    publish_stats();  // before anybody learns of the end, and looks
+  }
   finish(ask.done, std::move(result));
+  if (result) spare_ = std::move(result->payload);  // if it has been left there
 }
 
-void AsyncAsks::finish(const Callback& done, Result<Reply> result) {
-  outstanding_.fetch_sub(1, std::memory_order_relaxed);
+void AsyncAsks::finish(const Callback& done, Result<Reply>&& result) {
+  count(-1);
   if (done) done(std::move(result));
 }
 
@@ -343,9 +394,12 @@ void AsyncAsks::publish_stats() {
 void AsyncAsks::cancel_all() {
   for (;;) {
     take_orders(monotonic_now());
-    if (handles_.empty() && waiting_.empty()) return;
+    if (loop_.requester().outstanding() == 0 && waiting_.empty()) return;
     const std::scoped_lock lock{mutex_};
-    for (const auto& [ask, handle] : handles_) cancelled_.push_back(ask);
+    for (const Ask& ask : asks_) {
+      if (ask.id != kNotTaken) cancelled_.push_back(ask.id);
+    }
+    orders_.store(true, std::memory_order_relaxed);
     for (const auto& [ask, submission] : waiting_) cancelled_.push_back(ask);
   }
 }

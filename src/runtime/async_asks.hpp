@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -20,7 +21,7 @@ namespace holler {
 
 /// The questions that nobody waits for: one thread, one Requester, and a socket for each IP version that
 /// all of them share (or one for each question, where the protocol wants a fresh port).
-class AsyncAsks {
+class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
  public:
   using Callback = Client::Callback;
 
@@ -39,7 +40,9 @@ class AsyncAsks {
   void cancel(std::uint64_t ask);
 
   [[nodiscard]] std::size_t outstanding() const noexcept {
-    return outstanding_.load(std::memory_order_relaxed);
+    const std::int64_t sum =
+        of_thread_.load(std::memory_order_relaxed) + of_others_.load(std::memory_order_relaxed);
+    return static_cast<std::size_t>(std::max<std::int64_t>(sum, 0));
   }
   [[nodiscard]] RequesterStats stats() const;
   [[nodiscard]] std::uint64_t kernel_drops() const noexcept {
@@ -58,10 +61,8 @@ class AsyncAsks {
     std::unique_ptr<StopCallback> on_stop;
   };
   struct Ask {
-    std::uint64_t id = 0;
-    std::uint32_t channel = 0;
+    std::uint64_t id = 0;  // kNotTaken: none
     Callback done;
-    std::unique_ptr<StopCallback> on_stop;
   };
   struct Channel {
     std::optional<UdpSocket> socket;
@@ -71,6 +72,13 @@ class AsyncAsks {
 
   AsyncAsks(ClientOptions options, Poller poller, WakeEvent wake);
   void run();
+  [[nodiscard]] bool in_thread() const noexcept {
+    return std::this_thread::get_id() == id_of_thread_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool begin_here(std::uint64_t& ask, const Endpoint& peer, Bytes payload,
+                                const AskOptions& options, Callback& done);
+  [[nodiscard]] std::optional<RequestHandle> handle_of(std::uint64_t ask) const;
+  void count(std::int64_t more) noexcept;
   void take_orders(Timestamp now);
   void take_on(Timestamp now, Submission submission);
   [[nodiscard]] bool begin(Timestamp now, Submission& submission);
@@ -84,14 +92,16 @@ class AsyncAsks {
   void transmit(Timestamp now);
   void receive(Timestamp now, std::uint32_t channel);
   void on_end(const RequestEvent& event);
-  void finish(const Callback& done, Result<Reply> result);
+  void finish(const Callback& done, Result<Reply>&& result);
   [[nodiscard]] Timestamp next_timeout() const;
   void publish();
   void publish_stats();
   void cancel_all();
 
-  static std::uint64_t key_of(RequestHandle request) noexcept {
-    return std::uint64_t{request.generation} << 32U | request.slot;
+  /// The name of an ask that the client's own thread has begun: where it is, and nothing has to be looked up.
+  static constexpr std::uint64_t kBegunHere = std::uint64_t{1} << 63U;
+  static std::uint64_t name_of(RequestHandle request) noexcept {
+    return kBegunHere | std::uint64_t{request.generation} << 32U | request.slot;
   }
 
   ClientOptions options_;
@@ -101,21 +111,28 @@ class AsyncAsks {
   std::vector<std::uint32_t> free_channels_;
   AskLoop loop_;
   AskLoop::OnEnd on_end_;
-  std::unordered_map<std::uint64_t, Ask> asks_;               // by the handle of the request
-  std::unordered_map<std::uint64_t, RequestHandle> handles_;  // by the ask
+  std::vector<Ask> asks_;                                     // by the slot of the request
+  std::unordered_map<std::uint64_t, RequestHandle> handles_;  // of those that other threads have asked
+  std::unordered_map<std::uint64_t, std::unique_ptr<StopCallback>> stops_;  // of those that can be stopped
+  Timestamp now_;              // when the thread has last looked
+  std::uint64_t reported_ = 0;  // of the loop's reports, those whose statistics have been published
+  ByteVector spare_;            // memory of the last reply, for the next one
   std::map<std::uint64_t, Submission> waiting_;  // for a socket of their own, in the order of asking
   std::set<std::pair<Timestamp, std::uint64_t>> waiting_deadlines_;
   std::uint64_t drops_of_closed_ = 0;
 
-  mutable std::mutex mutex_;  // guards what follows
+  std::atomic<bool> stopping_{false};  // set while `mutex_` is held
+  std::atomic<bool> orders_{false};    // there is something in `submitted_` or `cancelled_`
+  mutable std::mutex mutex_;           // guards what follows
   std::vector<Submission> submitted_;
   std::vector<std::uint64_t> cancelled_;
   std::uint64_t next_ask_ = 1;
-  bool stopping_ = false;
   std::optional<Error> failure_;  // why nothing can be asked any more
   RequesterStats stats_;
 
-  std::atomic<std::size_t> outstanding_{0};
+  std::atomic<std::int64_t> of_thread_{0};  // outstanding, as counted by the client's own thread alone
+  std::atomic<std::int64_t> of_others_{0};  // and by all others
+  std::atomic<std::thread::id> id_of_thread_{};
   std::atomic<std::uint64_t> kernel_drops_{0};
   std::thread thread_;
 };

@@ -50,6 +50,7 @@ struct Client::State {
   RequesterStats stats;
   std::uint64_t lost_in_closed_lanes = 0;
   std::shared_ptr<AsyncAsks> async;
+  std::atomic<AsyncAsks*> started{nullptr};  // `async`, for those who need not wait for the lock
 };
 
 std::unique_ptr<Lane> Client::State::take_lane(const Endpoint& peer) {
@@ -116,9 +117,10 @@ void Client::State::give_back(const Endpoint& peer, std::unique_ptr<Lane> lane) 
 Result<std::shared_ptr<AsyncAsks>> Client::State::async_asks() {
   const std::scoped_lock lock{mutex};
   if (!async) {
-    auto started = AsyncAsks::start(options);
-    if (!started) return started;
-    async = std::move(*started);
+    auto begun = AsyncAsks::start(options);
+    if (!begun) return begun;
+    async = std::move(*begun);
+    started.store(async.get(), std::memory_order_release);
   }
   return async;
 }
@@ -132,16 +134,9 @@ void Client::State::end() {
   if (ending) ending->end();  // without the lock: callbacks may want it
 }
 
-/// It does not keep the client: whoever cancels must not be the one who ends it.
-struct PendingAsk::Token {
-  std::weak_ptr<AsyncAsks> asks;
-  std::uint64_t ask = 0;
-  std::atomic<bool> cancelled{false};
-};
-
 void PendingAsk::cancel() {
-  if (!token_ || token_->cancelled.exchange(true)) return;
-  if (const auto asks = token_->asks.lock()) asks->cancel(token_->ask);
+  if (const auto asks = asks_.lock()) asks->cancel(ask_);
+  asks_.reset();
 }
 
 Result<Client> Client::open(ClientOptions options) {
@@ -205,18 +200,18 @@ Result<Reply> Client::ask(const Endpoint& peer, Bytes payload, const AskOptions&
 }
 
 PendingAsk Client::ask_async(const Endpoint& peer, Bytes payload, const AskOptions& options, Callback done) {
-  const auto asks = state_->async_asks();
-  if (!asks) {
-    if (done) done(failure(asks.error()));
-    return {};
+  AsyncAsks* asks = state_->started.load(std::memory_order_acquire);
+  if (asks == nullptr) {
+    const auto begun = state_->async_asks();
+    if (!begun) {
+      if (done) done(failure(begun.error()));
+      return {};
+    }
+    asks = begun->get();
   }
-  const std::uint64_t ask = (*asks)->submit(peer, payload, options, std::move(done));
   PendingAsk pending;
-  if (ask != AsyncAsks::kNotTaken) {
-    pending.token_ = std::make_shared<PendingAsk::Token>();
-    pending.token_->asks = *asks;
-    pending.token_->ask = ask;
-  }
+  pending.ask_ = asks->submit(peer, payload, options, std::move(done));
+  if (pending.ask_ != AsyncAsks::kNotTaken) pending.asks_ = asks->weak_from_this();
   return pending;
 }
 

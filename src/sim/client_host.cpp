@@ -95,7 +95,10 @@ void ClientHost::handle_datagram(Timestamp now, const Delivered& datagram) {
   do {
     message.bytes = rest;
     const Verdict verdict = requester_.handle_datagram(
-        now, {.from = datagram.from, .channel = channel_of(datagram.at), .bytes = rest});
+        now, {.from = datagram.from,
+              .channel = channel_of(datagram.at),
+              .bytes = rest,
+              .continued = rest.data() != datagram.bytes.data()});
     rest = verdict.rest;
     message.bytes = message.bytes.first(message.bytes.size() - rest.size());
     note_verdict(message, verdict);
