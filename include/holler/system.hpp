@@ -13,8 +13,8 @@ namespace holler {
 /// somebody sets the wall clock, and a deadline passes while the machine sleeps.
 [[nodiscard]] Timestamp monotonic_now() noexcept;
 
-/// The kernel's generator (getrandom(2)), read in blocks. A forked child starts with a block of its own. Not
-/// for several threads at once: make one for each.
+/// ChaCha20 under keys from the kernel's generator (getrandom(2)), in blocks. A forked child starts with a
+/// block of its own. Not for several threads at once: make one for each.
 class SystemRandom final : public RandomSource {
  public:
   SystemRandom();

@@ -239,8 +239,7 @@ bool AsyncAsks::begin(Timestamp now, Submission& submission) {
   const auto channel = channel_for(submission.peer);
   if (!channel) {
     const int reason = channel.error().system_errno;
-    const bool others_may_end =
-        options_.codec->traits().fresh_port && loop_.requester().outstanding() > 0;
+    const bool others_may_end = options_.codec->traits().fresh_port && loop_.requester().outstanding() > 0;
     if ((reason == EMFILE || reason == ENFILE) && others_may_end) return false;
     finish(submission.done, failure(channel.error()));
     return true;
@@ -354,7 +353,8 @@ void AsyncAsks::on_end(const RequestEvent& event) {
   if ((ask.id & kBegunHere) == 0) handles_.erase(ask.id);
   if (!stops_.empty()) stops_.erase(ask.id);
   // A shared socket is bound to a wildcard: which address was asked from, the answer tells.
-  auto result = result_of(event, loop_.arrived_at().value_or(channels_[event.channel].local), std::move(spare_));
+  auto result =
+      result_of(event, loop_.arrived_at().value_or(channels_[event.channel].local), std::move(spare_));
   if (event.channel >= kSharedChannels) {
     retire_port(monotonic_now(), channels_[event.channel].local.port, event);
   }

@@ -114,7 +114,7 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
   std::vector<Ask> asks_;                                     // by the slot of the request
   std::unordered_map<std::uint64_t, RequestHandle> handles_;  // of those that other threads have asked
   std::unordered_map<std::uint64_t, std::unique_ptr<StopCallback>> stops_;  // of those that can be stopped
-  Timestamp now_;              // when the thread has last looked
+  Timestamp now_;                                                           // when the thread has last looked
   std::uint64_t reported_ = 0;  // of the loop's reports, those whose statistics have been published
   ByteVector spare_;            // memory of the last reply, for the next one
   std::map<std::uint64_t, Submission> waiting_;  // for a socket of their own, in the order of asking

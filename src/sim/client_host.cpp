@@ -94,11 +94,11 @@ void ClientHost::handle_datagram(Timestamp now, const Delivered& datagram) {
   Bytes rest = datagram.bytes;
   do {
     message.bytes = rest;
-    const Verdict verdict = requester_.handle_datagram(
-        now, {.from = datagram.from,
-              .channel = channel_of(datagram.at),
-              .bytes = rest,
-              .continued = rest.data() != datagram.bytes.data()});
+    const Verdict verdict =
+        requester_.handle_datagram(now, {.from = datagram.from,
+                                         .channel = channel_of(datagram.at),
+                                         .bytes = rest,
+                                         .continued = rest.data() != datagram.bytes.data()});
     rest = verdict.rest;
     message.bytes = message.bytes.first(message.bytes.size() - rest.size());
     note_verdict(message, verdict);

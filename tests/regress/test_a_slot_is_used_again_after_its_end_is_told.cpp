@@ -4,9 +4,8 @@
 #include "holler/codecs.hpp"
 #include "holler/requester.hpp"
 
-
-// Several requests had ended at one time, and the first callback asked again: the new request got the slot of one
-// whose end had not been told yet, and that one's callback was never called.
+// Several requests had ended at one time, and the first callback asked again: the new request got the slot of
+// one whose end had not been told yet, and that one's callback was never called.
 
 namespace holler {
 namespace {
