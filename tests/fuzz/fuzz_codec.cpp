@@ -5,6 +5,7 @@
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/oracle.hpp"
 #include "tests/fuzz/targets.hpp"
+#include "tests/support/stamps.hpp"
 #include "wire/udp_packet.hpp"
 
 // Any bytes as a datagram of holler's own format and of none, read as a reply and as a request; what reads is
@@ -31,14 +32,7 @@ void check_request(const Codec& codec, Bytes datagram) {
   require(lies_in(view.payload, datagram) && lies_in(view.cookie, datagram), "views point into the datagram");
   require(!view.identified || (view.done_below >= 1 && view.done_below <= view.number),
           "a request is not done before it is asked");
-  const RequestStamp stamp{.conversation = view.conversation,
-                           .number = view.number,
-                           .done_below = view.done_below,
-                           .id = view.id,
-                           .attempt = view.attempt,
-                           .time_left = view.time_left,
-                           .life = view.life,
-                           .cookie = view.cookie};
+  const RequestStamp stamp = testing::stamp_of(view);
   ByteVector out(datagram.size());
   const auto size = codec.encode_request(stamp, view.payload, out);
   require(size == datagram.size(), "what is read can be written, in as many bytes");
@@ -58,16 +52,7 @@ void check_reply(const Codec& codec, Bytes datagram) {
   if (view.kind == ReplyKind::dropped) return;
   require(lies_in(view.payload, datagram) && lies_in(view.cookie, datagram), "views point into the datagram");
   require(view.hold >= Duration::zero() && view.retry_after >= Duration::zero(), "time runs forwards");
-  const ReplyStamp stamp{.kind = view.kind,
-                         .number = view.number,
-                         .id = view.id,
-                         .attempt = view.attempt,
-                         .hold = view.hold,
-                         .retry_after = view.retry_after,
-                         .life = view.life,
-                         .age = view.age,
-                         .reason = view.reason,
-                         .cookie = view.cookie};
+  const ReplyStamp stamp = testing::stamp_of(view);
   ByteVector out(datagram.size());
   const auto header = codec.encode_reply_header(stamp, out);
   require(header.has_value() && *header + view.payload.size() == datagram.size(),
