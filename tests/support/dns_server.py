@@ -146,3 +146,19 @@ remote-control:
             self.process.wait()
         self.process.stdout.close()
         self.directory.cleanup()
+
+
+class WithDigAndNsd(holler_test.unittest.TestCase):
+    """Tests that compare what holler and dig are told by one nsd, which serves the class's `ZONES`."""
+
+    ZONES = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dig_path = shutil.which("dig")
+        if cls.dig_path is None:
+            raise holler_test.unittest.SkipTest("dig is not installed (Debian package bind9-dnsutils)")
+        holler_test.program("holler")
+        cls.nsd = Nsd(cls.ZONES)
+        cls.nsd.__enter__()
+        cls.addClassCleanup(cls.nsd.__exit__)
