@@ -26,89 +26,113 @@ class Battery {
     if (!sent && sent.error().code == ErrorCode::out_of_resources) return 0;
     return sent;
   }
+  /// @return whether it has left
+  [[nodiscard]] Result<bool> fire_one(const ForgedDatagram& datagram) {
+    const auto sent = fire({&datagram, 1});
+    if (!sent) return failure(sent.error());
+    return *sent == 1;
+  }
 
  private:
   ForgedSender sender_;
 };
 
-/// FAKE, from a socket like any other: the chapter's stranger.
-class Stranger final : public Attack {
+/// As many datagrams as are wanted for each target, one target after the other.
+template <class Target>
+class Volley {
  public:
-  Stranger(ForgeField& field, UdpSocket socket) : field_{field}, socket_{std::move(socket)} {}
+  explicit Volley(ForgeField& field) : field_{field} {}
 
-  void on_client(const Endpoint& client) override {
-    if (known_.insert(client).second) waiting_.push_back(client);
-  }
+  void add(Target target) { waiting_.push_back(std::move(target)); }
+  [[nodiscard]] std::size_t size() const { return waiting_.size(); }
 
-  Result<Timestamp> attack(Timestamp now) override {
-    if (!field_.forgery.is_ready()) return kNever;
+  /// @param shoot  sends one to a target; false: there is no room for it now
+  /// @return when to come back
+  template <class Shoot>
+  Result<Timestamp> fire(Timestamp now, Shoot&& shoot) {
     std::size_t turns = 0;
     while (!waiting_.empty()) {
-      const Endpoint client = waiting_.front();
-      field_.client = client;
       while (fired_ < field_.settings.count_of()) {
         if (++turns > kSalvo) return now;
-        const auto sent = socket_.send_to(client, field_.forgery.guess(field_.random));
-        if (!sent && sent.error().code != ErrorCode::refused) return failure(sent.error());
-        if (sent && !*sent) return later(now, kPause);
+        const Result<bool> sent = shoot(std::as_const(waiting_.front()));
+        if (!sent) return failure(sent.error());
+        if (!*sent) return later(now, kPause);
         ++fired_;
         ++field_.sent;
       }
       fired_ = 0;
       waiting_.pop_front();
-      (void)socket_.receive_errors();
     }
     return kNever;
   }
 
-  [[nodiscard]] bool is_done() const override { return waiting_.empty(); }
-
  private:
   ForgeField& field_;
-  UdpSocket socket_;
-  std::set<Endpoint> known_;
-  std::deque<Endpoint> waiting_;
-  std::uint64_t fired_ = 0;
+  std::deque<Target> waiting_;
+  std::uint64_t fired_ = 0;  // at the first that waits
 };
 
-/// As the server, with a guessed ID, a few times for each client.
-class Spoof final : public Attack {
+/// A few guesses for each client, when it comes.
+class EachClient : public Attack {
  public:
-  Spoof(ForgeField& field, ForgedSender sender) : field_{field}, battery_{std::move(sender)} {}
+  explicit EachClient(ForgeField& field) : field_{field}, volley_{field} {}
 
-  void on_client(const Endpoint& client) override {
-    if (known_.insert(client).second) waiting_.push_back(client);
+  void on_client(const Endpoint& client) final {
+    if (known_.insert(client).second) volley_.add(client);
   }
 
   Result<Timestamp> attack(Timestamp now) override {
     if (!field_.forgery.is_ready()) return kNever;
-    std::size_t turns = 0;
-    while (!waiting_.empty()) {
-      field_.client = waiting_.front();
-      while (fired_ < field_.settings.count_of()) {
-        if (++turns > kSalvo) return now;
-        const ByteVector bytes = field_.forgery.guess(field_.random);
-        const ForgedDatagram datagram{.from = field_.settings.server, .to = *field_.client, .bytes = bytes};
-        const auto sent = battery_.fire({&datagram, 1});
-        if (!sent) return failure(sent.error());
-        if (*sent == 0) return later(now, kPause);
-        ++fired_;
-        ++field_.sent;
-      }
-      fired_ = 0;
-      waiting_.pop_front();
-    }
-    return kNever;
+    return volley_.fire(now, [this](const Endpoint& client) {
+      field_.client = client;
+      return shoot(client, field_.forgery.guess(field_.random));
+    });
   }
 
-  [[nodiscard]] bool is_done() const override { return waiting_.empty(); }
+  [[nodiscard]] bool is_done() const final { return volley_.size() == 0; }
+
+ protected:
+  [[nodiscard]] virtual Result<bool> shoot(const Endpoint& client, const ByteVector& bytes) = 0;
+  [[nodiscard]] ForgeField& field() { return field_; }
 
  private:
   ForgeField& field_;
-  Battery battery_;
+  Volley<Endpoint> volley_;
   std::set<Endpoint> known_;
-  std::deque<Endpoint> waiting_;
-  std::uint64_t fired_ = 0;
+};
+
+/// FAKE, from a socket like any other: the chapter's stranger.
+class Stranger final : public EachClient {
+ public:
+  Stranger(ForgeField& field, UdpSocket socket) : EachClient{field}, socket_{std::move(socket)} {}
+
+  Result<Timestamp> attack(Timestamp now) override {
+    auto next = EachClient::attack(now);
+    (void)socket_.receive_errors();  // of clients that have gone
+    return next;
+  }
+
+ private:
+  Result<bool> shoot(const Endpoint& client, const ByteVector& bytes) override {
+    auto sent = socket_.send_to(client, bytes);
+    if (!sent && sent.error().code == ErrorCode::refused) return true;
+    return sent;
+  }
+
+  UdpSocket socket_;
+};
+
+/// As the server, with a guessed ID.
+class Spoof final : public EachClient {
+ public:
+  Spoof(ForgeField& field, ForgedSender sender) : EachClient{field}, battery_{std::move(sender)} {}
+
+ private:
+  Result<bool> shoot(const Endpoint& client, const ByteVector& bytes) override {
+    return battery_.fire_one({.from = field().settings.server, .to = client, .bytes = bytes});
+  }
+
+  Battery battery_;
 };
 
 /// As the server, at full speed, with everything guessed that is not known.
@@ -181,10 +205,9 @@ class Replay final : public Attack {
     while (!waiting_.empty() && waiting_.front().due <= now) {
       Recorded& next = waiting_.front();
       if (++turns > kSalvo) return now;
-      const ForgedDatagram datagram{.from = next.from, .to = next.to, .bytes = next.bytes};
-      const auto sent = battery_.fire({&datagram, 1});
+      const auto sent = battery_.fire_one({.from = next.from, .to = next.to, .bytes = next.bytes});
       if (!sent) return failure(sent.error());
-      if (*sent == 0) return later(now, kPause);
+      if (!*sent) return later(now, kPause);
       ++field_.sent;
       field_.to_server += next.request ? 1 : 0;
       if (!next.request) field_.client = next.to;
@@ -214,40 +237,31 @@ class Replay final : public Attack {
 /// Sees the question, and answers it before the server does.
 class OnPath final : public Attack {
  public:
-  OnPath(ForgeField& field, ForgedSender sender) : field_{field}, battery_{std::move(sender)} {}
+  OnPath(ForgeField& field, ForgedSender sender)
+      : field_{field}, battery_{std::move(sender)}, answers_{field} {}
 
   void on_seen(Timestamp /*now*/, const SeenDatagram& seen, bool request) override {
     if (!request || !field_.forgery.is_ready() || answers_.size() == kRecordedMax) return;
-    answers_.emplace_back(seen.from, field_.forgery.exact());  // it has learnt this very request
+    answers_.add({seen.from, field_.forgery.exact()});  // it has learnt this very request
   }
 
   Result<Timestamp> attack(Timestamp now) override {
-    std::size_t turns = 0;
-    while (!answers_.empty()) {
-      const auto& [client, bytes] = answers_.front();
-      field_.client = client;
-      const ForgedDatagram datagram{.from = field_.settings.server, .to = client, .bytes = bytes};
-      while (fired_ < field_.settings.count_of()) {
-        if (++turns > kSalvo) return now;
-        const auto sent = battery_.fire({&datagram, 1});
-        if (!sent) return failure(sent.error());
-        if (*sent == 0) return later(now, kPause);
-        ++fired_;
-        ++field_.sent;
-      }
-      fired_ = 0;
-      answers_.pop_front();
-    }
-    return kNever;
+    return answers_.fire(now, [this](const Answer& answer) {
+      field_.client = answer.client;
+      return battery_.fire_one({.from = field_.settings.server, .to = answer.client, .bytes = answer.bytes});
+    });
   }
 
-  [[nodiscard]] bool is_done() const override { return answers_.empty(); }
+  [[nodiscard]] bool is_done() const override { return answers_.size() == 0; }
 
  private:
+  struct Answer {
+    Endpoint client;
+    ByteVector bytes;
+  };
   ForgeField& field_;
   Battery battery_;
-  std::deque<std::pair<Endpoint, ByteVector>> answers_;
-  std::uint64_t fired_ = 0;
+  Volley<Answer> answers_;
 };
 
 /// From the very address that it lies to, so that nothing can leave the machine.

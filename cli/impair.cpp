@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "holler/impairer.hpp"
@@ -14,7 +15,7 @@
 #include "cli/commands.hpp"
 #include "cli/help.hpp"
 #include "cli/impair_report.hpp"
-#include "cli/link_values.hpp"
+#include "cli/link_options.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
@@ -48,48 +49,12 @@ Exit codes: 0 ended by a signal or --for, 2 usage, 4 cannot listen there or reac
 
 constexpr Duration kLiveEvery = std::chrono::milliseconds{250};
 
-/// What was said of a direction, or of both.
-struct WayChoices {
-  std::optional<Duration> delay;
-  std::optional<Duration> jitter;
-  std::optional<Ratio> loss;
-  std::optional<BurstLoss> burst;
-  std::optional<ShareAndTime> duplication;
-  std::optional<ShareAndTime> reordering;
-  std::optional<Ratio> corruption;
-  std::optional<std::uint64_t> rate;
-  std::optional<std::uint32_t> queue;
-  std::optional<std::uint32_t> mtu;
-  std::vector<Outage> outages;
-
-  void apply(ImpairedWay& way) const {
-    LinkSettings& link = way.link;
-    link.delay = delay.value_or(link.delay);
-    link.jitter = jitter.value_or(link.jitter);
-    link.loss = loss.value_or(link.loss);
-    link.burst = burst.value_or(link.burst);
-    link.corruption = corruption.value_or(link.corruption);
-    link.rate = rate.value_or(link.rate);
-    link.queue_datagrams_max = queue.value_or(link.queue_datagrams_max);
-    link.mtu_bytes = mtu.value_or(link.mtu_bytes);
-    if (duplication) {
-      link.duplication = duplication->share;
-      link.duplication_delay = duplication->time;
-    }
-    if (reordering) {
-      link.reordering = reordering->share;
-      link.reordering_delay = reordering->time;
-    }
-    way.outages.insert(way.outages.end(), outages.begin(), outages.end());
-  }
-};
-
 struct Settings {
   std::string listen;
   std::string target;
-  WayChoices both;
-  WayChoices up;
-  WayChoices down;
+  LinkChoices both;
+  LinkChoices up;
+  LinkChoices down;
   std::optional<std::uint64_t> seed;
   Duration idle_max = ImpairerOptions{}.idle_max;
   std::uint32_t clients_max = static_cast<std::uint32_t>(ImpairerOptions{}.clients_max);
@@ -127,7 +92,7 @@ Parsed<HostPort> parse_place(const std::string& text, Parsed<std::string> (*read
 }
 
 std::optional<std::string> objection(const Settings& settings) {
-  const auto rated = [](const WayChoices& way) { return way.rate.has_value(); };
+  const auto rated = [](const LinkChoices& way) { return way.rate.has_value(); };
   const bool queue_without_rate =
       (settings.both.queue && !rated(settings.both) && !rated(settings.up) && !rated(settings.down)) ||
       (settings.up.queue && !rated(settings.up) && !rated(settings.both)) ||
@@ -139,8 +104,10 @@ std::optional<std::string> objection(const Settings& settings) {
 ImpairerOptions impairer_options(const Settings& settings) {
   ImpairerOptions options;
   for (const auto& [way, own] : {std::pair{&options.up, &settings.up}, {&options.down, &settings.down}}) {
-    settings.both.apply(*way);
-    own->apply(*way);
+    for (const LinkChoices* said : {&settings.both, own}) {
+      said->apply(way->link);
+      way->outages.insert(way->outages.end(), said->outages.begin(), said->outages.end());
+    }
   }
   options.idle_max = settings.idle_max;
   options.clients_max = settings.clients_max;
@@ -209,46 +176,6 @@ ExitCode run(const Settings& settings) {
   return relay_until_stopped(*relay, settings, report, signals);
 }
 
-/// @param which  "", "up-" or "down-"
-void add_way_options(CLI::App& command, const std::string& which, WayChoices& way) {
-  std::vector<CLI::Option*> options;
-  const auto add = [&](const char* name, auto& into, auto parse, const char* help, const char* type) {
-    options.push_back(add_value(command, "--" + which + name, into, parse, help, type));
-  };
-  add("loss", way.loss, parse_ratio, "Lose this share of the datagrams, such as 20%", "SHARE");
-  add("burst-loss", way.burst, parse_burst,
-      "Lose them in bursts (Gilbert-Elliott): with each datagram, one begins with this probability and ends "
-      "with that; mean length 1/END. In between, --loss holds",
-      "BEGIN,END");
-  add("delay", way.delay, parse_duration, "Deliver each datagram so much later", "DURATION");
-  add("jitter", way.jitter, parse_duration, "And up to so much more, at random", "DURATION");
-  add("duplicate", way.duplication, parse_duplication,
-      "Deliver this share twice, the second time so much later (at once)", "SHARE[,DURATION]");
-  add("reorder", way.reordering, parse_reordering,
-      "Hold this share back for so long (20ms), so that later ones overtake", "SHARE[,DURATION]");
-  add("corrupt", way.corruption, parse_ratio, "Alter bytes of this share; see below", "SHARE");
-  add("rate", way.rate, parse_rate, "Bits in a second, such as 2mbit", "RATE");
-  add("queue", way.queue, parse_queue, "Datagrams that may wait for the rate (1000); more are lost", "N");
-  add("mtu", way.mtu, parse_mtu, "Lose packets of more bytes than this, with headers", "BYTES");
-  const auto read_outages = [&way, which](const std::vector<std::string>& texts) {
-    for (const std::string& text : texts) {
-      const auto outage = parse_outage(text);
-      if (!outage) throw CLI::ValidationError{"--" + which + "outage", outage.error()};
-      way.outages.push_back(*outage);
-    }
-  };
-  options.push_back(command
-                        .add_option_function<std::vector<std::string>>(
-                            "--" + which + "outage", read_outages,
-                            "Lose everything for so long, from that time on, as in 5s@20s; may be repeated")
-                        ->type_name("LENGTH@START")
-                        ->allow_extra_args(false));
-  // The footer says that they are there: 22 more lines would hide the others.
-  if (!which.empty()) {
-    for (CLI::Option* option : options) option->group(kUnlisted);
-  }
-}
-
 void add_options(CLI::App& command, Settings& settings) {
   command
       .add_option(
@@ -259,9 +186,11 @@ void add_options(CLI::App& command, Settings& settings) {
   command.add_option("TARGET", settings.target, "Who answers them: HOST, with :PORT where it is not 1060")
       ->required()
       ->type_name("");
-  add_way_options(command, "", settings.both);
-  add_way_options(command, "up-", settings.up);
-  add_way_options(command, "down-", settings.down);
+  add_link_options(command, "", settings.both, true);
+  for (const auto& [which, way] : {std::pair{"up-", &settings.up}, {"down-", &settings.down}}) {
+    // The footer says that they are there: 22 more lines would hide the others.
+    for (CLI::Option* option : add_link_options(command, which, *way, true)) option->group(kUnlisted);
+  }
   add_value(command, "--seed", settings.seed, parse_number,
             "Decides the datagrams' luck (default: random, and shown)", "N");
   add_value(command, "--idle", settings.idle_max, parse_wait,

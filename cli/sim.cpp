@@ -6,6 +6,7 @@
 #include "holler/system.hpp"
 
 #include "cli/commands.hpp"
+#include "cli/link_options.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
@@ -119,38 +120,6 @@ ExitCode run(const SimSettings& settings) {
   }
 }
 
-void add_link_options(CLI::App& command, SimSettings& settings) {
-  add_value(command, "--loss", settings.loss, parse_ratio, "Lose this share of the datagrams, such as 20%",
-            "SHARE");
-  add_value(command, "--burst-loss", settings.burst, parse_burst,
-            "Lose them in bursts (Gilbert-Elliott): with each datagram, one begins with this probability and "
-            "ends with that",
-            "BEGIN,END");
-  add_value(command, "--delay", settings.delay, parse_duration, "Of each datagram, one way", "DURATION");
-  add_value(command, "--jitter", settings.jitter, parse_duration, "And up to so much more, at random",
-            "DURATION");
-  add_value(command, "--duplicate", settings.duplication, parse_duplication,
-            "Deliver this share twice, the second time so much later (at once)", "SHARE[,DURATION]");
-  add_value(command, "--reorder", settings.reordering, parse_reordering,
-            "Hold this share back for so long (20ms), so that later ones overtake", "SHARE[,DURATION]");
-  add_value(command, "--rate", settings.rate, parse_rate, "Bits in a second, such as 20mbit", "RATE");
-  add_value(command, "--queue", settings.queue, parse_queue,
-            "Datagrams that may wait for the rate (1000); more are lost", "N");
-  const auto read_outages = [&settings](const std::vector<std::string>& texts) {
-    for (const std::string& text : texts) {
-      const auto outage = parse_outage(text);
-      if (!outage) throw CLI::ValidationError{"--outage", outage.error()};
-      settings.outages.push_back(*outage);
-    }
-  };
-  command
-      .add_option_function<std::vector<std::string>>(
-          "--outage", read_outages,
-          "Lose everything for so long, from that virtual time on, as in 10s@20s; may be repeated")
-      ->type_name("LENGTH@START")
-      ->allow_extra_args(false);
-}
-
 void add_options(CLI::App& command, SimSettings& settings) {
   add_value(command, "--clients", settings.clients, parse_count, "How many ask (default 1000)", "N");
   add_value(command, "--requests", settings.requests, parse_count,
@@ -175,7 +144,7 @@ void add_options(CLI::App& command, SimSettings& settings) {
             "New questions a second that the server can answer (default: any number)", "N");
   add_value(command, "--server-buffer", settings.server_buffer, parse_count,
             "Datagrams that its receive buffer holds (default 5000)", "N");
-  add_link_options(command, settings);
+  add_link_options(command, "", settings.way, false);
   auto* compare = command
                       .add_option("--compare", settings.compare,
                                   "'fixed': beside ours, a fixed interval and doubling without jitter")

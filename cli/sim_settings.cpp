@@ -69,28 +69,12 @@ void apply_preset(const Preset& preset, const SimSettings& settings, CrowdOption
   options.outages = {{.start = 20s, .length = 10s}};
 }
 
-void apply_way(const SimSettings& settings, LinkSettings& way) {
-  way.delay = settings.delay.value_or(way.delay);
-  way.jitter = settings.jitter.value_or(way.jitter);
-  way.loss = settings.loss.value_or(way.loss);
-  way.burst = settings.burst.value_or(way.burst);
-  way.rate = settings.rate.value_or(way.rate);
-  way.queue_datagrams_max = settings.queue.value_or(way.queue_datagrams_max);
-  if (settings.duplication) {
-    way.duplication = settings.duplication->share;
-    way.duplication_delay = settings.duplication->time;
-  }
-  if (settings.reordering) {
-    way.reordering = settings.reordering->share;
-    way.reordering_delay = settings.reordering->time;
-  }
-}
-
 std::optional<std::string> objection(const SimSettings& settings, const CrowdOptions& options) {
   if (options.clients > sim::kCrowdClientsMax)
     return format("--clients: {} at most, and each takes some 2.5 KB", sim::kCrowdClientsMax);
   if (options.request_bytes > 65'000) return "--size: 65000 bytes at most fit a datagram with its header";
-  if (settings.queue && !settings.rate) return "a queue is what waits for a rate: --queue needs --rate";
+  if (settings.way.queue && !settings.way.rate)
+    return "a queue is what waits for a rate: --queue needs --rate";
   if (settings.server_buffer && options.server_rate == 0)
     return "what waits in a buffer waits for a server that takes its time: --server-buffer needs "
            "--server-rate";
@@ -128,10 +112,10 @@ Parsed<CrowdOptions> crowd_options(const SimSettings& settings) {
   options.server_rate = settings.server_rate.value_or(options.server_rate);
   options.server_buffer = settings.server_buffer.value_or(static_cast<std::uint32_t>(options.server_buffer));
   options.interval = settings.interval;
-  apply_way(settings, options.up);
-  apply_way(settings, options.down);
-  if (!settings.outages.empty()) options.outages.clear();
-  for (const Outage& outage : settings.outages) options.outages.push_back({outage.start, outage.length});
+  settings.way.apply(options.up);
+  settings.way.apply(options.down);
+  if (!settings.way.outages.empty()) options.outages.clear();
+  for (const Outage& outage : settings.way.outages) options.outages.push_back({outage.start, outage.length});
   if (auto wrong = objection(settings, options)) return std::unexpected{std::move(*wrong)};
   return options;
 }

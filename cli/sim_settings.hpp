@@ -5,9 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "holler/impairer.hpp"
-
-#include "cli/link_values.hpp"
+#include "cli/link_options.hpp"
 #include "sim/crowd.hpp"
 
 /// What `holler sim` was asked for.
@@ -25,15 +23,7 @@ struct SimSettings {
   std::optional<std::uint32_t> size;
   std::optional<std::uint32_t> server_rate;
   std::optional<std::uint32_t> server_buffer;
-  std::optional<Duration> delay;
-  std::optional<Duration> jitter;
-  std::optional<Ratio> loss;
-  std::optional<BurstLoss> burst;
-  std::optional<ShareAndTime> duplication;
-  std::optional<ShareAndTime> reordering;
-  std::optional<std::uint64_t> rate;
-  std::optional<std::uint32_t> queue;
-  std::vector<Outage> outages;
+  LinkChoices way;  ///< each of the two
   std::string compare;
   std::string asker = "holler";
   Duration interval = std::chrono::seconds{1};

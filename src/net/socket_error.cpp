@@ -60,12 +60,6 @@ Error plain(int system_errno, const char* attempted) {
   return error;
 }
 
-/// Whether the kernel cannot know which link is meant (RFC 4007 §6).
-bool lacks_scope(const Address& address) {
-  // Address keeps a scope only where it means something.
-  return address.is_v6() && address.scope() == 0 && Address::v6(address.bytes(), 1).scope() != 0;
-}
-
 /// Whether no interface has that address: the one thing that bind(2) asks of an address.
 bool is_foreign(const Address& address) {
   const int family = address.is_v6() ? AF_INET6 : AF_INET;
@@ -166,6 +160,11 @@ Error send_failure(int system_errno, const Endpoint& peer, const OutgoingDatagra
                           datagram.from->to_string());
   }
   return error;
+}
+
+bool lacks_scope(const Address& address) noexcept {
+  // Address keeps a scope only where it means something.
+  return address.is_v6() && address.scope() == 0 && Address::v6(address.bytes(), 1).scope() != 0;
 }
 
 bool may_be_stale(int system_errno) noexcept {

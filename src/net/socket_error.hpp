@@ -11,6 +11,9 @@ namespace holler {
 [[nodiscard]] Error connect_failure(int system_errno, const Endpoint& peer);
 [[nodiscard]] Error send_failure(int system_errno, const Endpoint& peer, const OutgoingDatagram& datagram);
 
+/// Whether the kernel cannot know which link is meant (RFC 4007 §6).
+[[nodiscard]] bool lacks_scope(const Address& address) noexcept;
+
 /// Whether an errno may be an ICMP message about an earlier datagram, which the kernel hands to whatever
 /// call comes next (icmp_err_convert in the kernel's net/ipv4/icmp.c; icmpv6_err_convert in its net/ipv6).
 [[nodiscard]] bool may_be_stale(int system_errno) noexcept;

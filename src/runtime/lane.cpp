@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/route.hpp"
 #include "runtime/ask_result.hpp"
 #include "runtime/fresh_ports.hpp"
 
@@ -16,27 +17,25 @@ constexpr std::size_t kBatchDatagrams = 1;
 constexpr std::uint64_t kSocketToken = 0;
 constexpr std::uint64_t kWakeToken = 1;
 
-/// The address that the kernel would send from: asked of a socket that is connected, which sends nothing.
-/// It also shows whether `source` can reach the peer at all.
-Result<Endpoint> source_toward(const Endpoint& peer, const Endpoint& source, const SocketOptions& options) {
-  const auto any_port =
-      source.address.is_wildcard() ? std::nullopt : std::optional{Endpoint{source.address, 0}};
-  const auto socket = UdpSocket::connected(peer, any_port, options);
-  if (!socket) return failure(socket.error());
-  return Endpoint{socket->local_address().address, source.port};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Lane>> Lane::open(const ClientOptions& options, const Endpoint& peer) {
   const auto source = source_for(options, peer);
   if (!source) return failure(source.error());
   const SocketOptions socket_settings = socket_options(options);
-  const auto local = source_toward(peer, *source, socket_settings);
-  if (!local) return failure(local.error());
-  auto socket = options.codec->traits().fresh_port ? bind_fresh(monotonic_now(), *local, socket_settings)
-                                                   : UdpSocket::bind(*local, socket_settings);
+  Endpoint local = *source;
+  if (local.address.is_wildcard()) {
+    const auto chosen = source_toward(peer, local.address, socket_settings);
+    if (!chosen) return failure(chosen.error());
+    local.address = *chosen;
+  }
+  auto socket = options.codec->traits().fresh_port ? bind_fresh(monotonic_now(), local, socket_settings)
+                                                   : UdpSocket::bind(local, socket_settings);
   if (!socket) return failure(std::move(socket.error()));
+  if (!source->address.is_wildcard()) {  // after what bind(2) has to say of an address that is not ours
+    const auto way = source_toward(peer, local.address, socket_settings);
+    if (!way) return failure(way.error());
+  }
   const Endpoint name = socket->local_address();
   return std::unique_ptr<Lane>{new Lane{options, std::move(*socket), name}};
 }

@@ -5,6 +5,7 @@
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/oracle.hpp"
 #include "tests/fuzz/targets.hpp"
+#include "tests/support/stamps.hpp"
 #include "wire/udp_packet.hpp"
 
 // Any bytes as a datagram of holler's own format and of none, read as a reply and as a request; what reads is
@@ -39,15 +40,7 @@ void check_request(const Codec& codec, Bytes datagram) {
   datagram = without_rest(codec, datagram, view.rest);
   require(!view.identified || (view.done_below >= 1 && view.done_below <= view.number),
           "a request is not done before it is asked");
-  const RequestStamp stamp{.conversation = view.conversation,
-                           .number = view.number,
-                           .done_below = view.done_below,
-                           .id = view.id,
-                           .attempt = view.attempt,
-                           .time_left = view.time_left,
-                           .life = view.life,
-                           .bundles = view.bundles,
-                           .cookie = view.cookie};
+  const RequestStamp stamp = testing::stamp_of(view);
   ByteVector out(datagram.size());
   const auto size = codec.encode_request(stamp, view.payload, out);
   require(size == datagram.size(), "what is read can be written, in as many bytes");
@@ -65,18 +58,7 @@ void check_reply(const Codec& codec, Bytes datagram) {
   require(lies_in(view.payload, datagram) && lies_in(view.cookie, datagram), "views point into the datagram");
   datagram = without_rest(codec, datagram, view.rest);
   require(view.hold >= Duration::zero() && view.retry_after >= Duration::zero(), "time runs forwards");
-  const ReplyStamp stamp{.kind = view.kind,
-                         .number = view.number,
-                         .id = view.id,
-                         .attempt = view.attempt,
-                         .hold = view.hold,
-                         .retry_after = view.retry_after,
-                         .life = view.life,
-                         .age = view.age,
-                         .reason = view.reason,
-                         .bundles = view.bundles,
-                         .payload_bytes = view.payload.size(),
-                         .cookie = view.cookie};
+  const ReplyStamp stamp = testing::stamp_of(view);
   ByteVector out(datagram.size());
   const auto header = codec.encode_reply_header(stamp, out);
   require(header.has_value() && *header + view.payload.size() == datagram.size(),

@@ -2,11 +2,11 @@
 import re
 import signal
 import socket
-import threading
 import time
 import unittest
 
 import chapter
+from udp_peer import UdpPeer
 
 WAITS = ["0.1", "0.2", "0.4", "0.8", "1.6"]
 WAITING = [f"Waiting up to {wait} seconds for a reply" for wait in WAITS]
@@ -20,39 +20,20 @@ def start_server(host, port, *options, namespace=None):
     return server
 
 
-class SometimesSilent:
-    """A Python server in a thread that answers only the n-th copy of what it hears."""
+class SometimesSilent(UdpPeer):
+    """A server that answers only the n-th copy of what it hears."""
 
     def __init__(self, answered):
+        super().__init__()
         self.answered = answered
         self.times = []
         self.heard = []
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.done = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
 
-    def __enter__(self):
-        self.socket.settimeout(0.1)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.done.set()
-        self.thread.join()
-        self.socket.close()
-
-    def run(self):
-        while not self.done.is_set():
-            try:
-                data, peer = self.socket.recvfrom(65535)
-            except socket.timeout:
-                continue
-            self.times.append(time.monotonic())
-            self.heard.append(data)
-            if len(self.heard) == self.answered:
-                self.socket.sendto(b"Your data was %d bytes long" % len(data), peer)
+    def hear(self, data, source):
+        self.times.append(time.monotonic())
+        self.heard.append(data)
+        if len(self.heard) == self.answered:
+            self.socket.sendto(b"Your data was %d bytes long" % len(data), source)
 
 
 class Retries(unittest.TestCase):

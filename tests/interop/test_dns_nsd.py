@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import unittest
@@ -96,16 +95,8 @@ def lines_of(text):
     return sorted(" ".join(line.split()) for line in lines)
 
 
-class DnsAgainstNsd(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.dig_path = shutil.which("dig")
-        if cls.dig_path is None:
-            raise unittest.SkipTest("dig is not installed (Debian package bind9-dnsutils)")
-        holler_test.program("holler")
-        cls.nsd = dns_server.Nsd(ZONES)
-        cls.nsd.__enter__()
-        cls.addClassCleanup(cls.nsd.__exit__)
+class DnsAgainstNsd(dns_server.WithDigAndNsd):
+    ZONES = ZONES
 
     def dig(self, *arguments):
         command = [self.dig_path, "-r", "@127.0.0.1", "-p", str(self.nsd.port), "+nocookie", "+nosplit",

@@ -1,47 +1,27 @@
 """The exchange engine in a loop of somebody else's making (examples/foreign_loop.cpp)."""
-import socket
-import threading
 import unittest
 
 import chapter
 import holler_test
+from udp_peer import UdpPeer
 
 
-class LossyLine:
+class LossyLine(UdpPeer):
     """Carries datagrams between one client and a server, and loses the first three."""
 
     def __init__(self, server_port):
+        super().__init__()
         self.server = ("127.0.0.1", server_port)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(0.1)
-        self.port = self.socket.getsockname()[1]
+        self.client = None
         self.lost = 0
-        self.done = threading.Event()
-        self.thread = threading.Thread(target=self.carry)
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.done.set()
-        self.thread.join()
-        self.socket.close()
-
-    def carry(self):
-        client = None
-        while not self.done.is_set():
-            try:
-                data, source = self.socket.recvfrom(65535)
-            except socket.timeout:
-                continue
-            if source != self.server:
-                client = source
-            if self.lost < 3:
-                self.lost += 1
-            else:
-                self.socket.sendto(data, client if source == self.server else self.server)
+    def hear(self, data, source):
+        if source != self.server:
+            self.client = source
+        if self.lost < 3:
+            self.lost += 1
+        else:
+            self.socket.sendto(data, self.client if source == self.server else self.server)
 
 
 class ForeignLoop(unittest.TestCase):

@@ -1,6 +1,5 @@
 """Any UDP program can be put behind `holler impair`: dig and a real name server, the chapter's programs, Python."""
 
-import shutil
 import unittest
 
 import chapter
@@ -21,16 +20,8 @@ txt TXT "behind a bad network"
 BAD = ("--loss", "30%", "--duplicate", "10%", "--reorder", "10%,5ms", "--seed", "7")
 
 
-class Dig(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.dig_path = shutil.which("dig")
-        if cls.dig_path is None:
-            raise unittest.SkipTest("dig is not installed (Debian package bind9-dnsutils)")
-        holler_test.program("holler")
-        cls.nsd = dns_server.Nsd({"guinness.example": ZONE})
-        cls.nsd.__enter__()
-        cls.addClassCleanup(cls.nsd.__exit__)
+class Dig(dns_server.WithDigAndNsd):
+    ZONES = {"guinness.example": ZONE}
 
     def dig(self, port, *question):
         """What dig prints of the answer; it asks again after each second, up to 20 times."""

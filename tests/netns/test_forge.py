@@ -9,11 +9,8 @@ import tempfile
 import unittest
 
 import holler_test
-from forging import SERVER, Forging
+from forging import FORGED_V4, RIGHT_V4, SERVER, Forging, ForgingNames
 from holler_test import HOLLER, Process
-
-FORGED_V4 = "203.0.113.66"
-RIGHT_V4 = "192.0.2.1"
 
 
 class OneQuestion(Forging):
@@ -154,7 +151,10 @@ class Replays(Forging):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
         self.counter = folder / "runs"
-        self.server = self.serve("--json", "--exec", f"echo run >> {self.counter}; tr a-z A-Z")
+        self.server = self.serve_counting("tr a-z A-Z")
+
+    def serve_counting(self, answer):
+        return self.serve("--json", "--exec", f"echo run >> {self.counter}; {answer}")
 
     def runs(self):
         return len(self.counter.read_text().splitlines())
@@ -170,6 +170,18 @@ class Replays(Forging):
         self.assertEqual(report["taken"], 0)
         self.assertGreaterEqual(report["sent_to_server"], 80)
         self.assertGreaterEqual(report["sent"], 160)
+
+    def test_the_naive_take_an_old_answer_for_a_new_one(self):
+        self.server.end()
+        self.server = self.serve_counting(f"wc -l < {self.counter}")  # each answer is another
+        report, printed, _ = self.forge("replay", client=self.ask("--naive", "--count", "10", "--interval", "100ms"))
+        *replies, _ = map(json.loads, printed)
+        # With the header, for who checks nothing takes off nothing.
+        answers = [base64.b64decode(reply["payload_base64"]) for reply in replies]
+        self.assertEqual((len(answers), answers[0]), (10, b"1\n"))
+        self.assertTrue(any(answer.endswith(b"1\n") for answer in answers[1:]), answers)
+        self.assertEqual((report["taken"], report["victim"]["dropped"]), (0, {}), "its text is no forgery's")
+        self.assertLessEqual(self.runs(), 10, "the server does not believe what comes twice")
 
     def test_requests_from_another_source_run_once_too(self):
         for source in ("127.0.0.1:5000", "127.0.0.9:5000"):
@@ -189,36 +201,12 @@ class Replays(Forging):
         self.assertEqual(self.runs(), 1)
 
 
-class NameServer(Forging):
+class NameServer(ForgingNames):
     """Sixteen bits of ID, and the port."""
-
-    SCRIPT = """
-import sys, time
-import dns_server
-def answer(sock, query, peer):
-    time.sleep(float(sys.argv[1]))
-    if len(server.queries) > int(sys.argv[2]):
-        sock.sendto(dns_server.reply_to(query, address="192.0.2.1"), peer)
-with dns_server.ScriptedServer(answer) as server:
-    print(server.port, flush=True)
-    sys.stdin.read()
-"""
 
     def setUp(self):
         super().setUp()
         self.port = self.name_server(delay=0.3)
-
-    def name_server(self, delay=0, silent=0):
-        """One that takes `delay` seconds for each answer, and has none for the first `silent` questions."""
-        server = self.enterContext(Process(
-            [*self.namespace.prefix, sys.executable, "-c", self.SCRIPT, str(delay), str(silent)],
-            stdin=subprocess.PIPE))
-        self.addCleanup(server.process.stdin.close)
-        return server.out.next()
-
-    def dns(self, *arguments):
-        return ["dns", "guinness.example", f"@127.0.0.1:{self.port}", "--json", "--first-wait", "500ms", "--deadline",
-                "60s", *arguments]
 
     def attack(self, mode, *arguments, code=0, client=None):
         report, printed, complaints = self.forge(mode, *arguments, server=f"127.0.0.1:{self.port}",
@@ -249,6 +237,8 @@ with dns_server.ScriptedServer(answer) as server:
         self.assertEqual([record["data"] for record in found["answers"]], [RIGHT_V4])
         self.assertGreaterEqual(found["alarms"], 1)
         self.assertGreater(found["dropped"]["wrong_id"], 100)
+        victim = report["forge"]["victim"]
+        self.assertEqual((victim["alarms"], victim["dropped"]), (found["alarms"], found["dropped"]))
         self.assertEqual(report["forge"]["choices"], 65536)
 
     def test_an_unknown_port_makes_it_a_gamble(self):

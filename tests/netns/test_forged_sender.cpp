@@ -13,8 +13,8 @@
 #include "holler/udp_socket.hpp"
 #include "holler/wiretap.hpp"
 
-#include "tests/support/namespace.hpp"
 #include "tests/support/sockets.hpp"
+#include "tests/support/two_hosts.hpp"
 
 namespace holler {
 namespace {
@@ -24,38 +24,22 @@ using testing::kPatience;
 using testing::must;
 using testing::Namespace;
 using testing::receive_some;
-using testing::WithNamespaces;
 
 Address address(std::string_view text) { return must(parse_address(text)); }
 
-/// Two hosts on a cable: `here` forges.
-class ForgedSenderOnAHost : public WithNamespaces {
+/// `here` forges.
+class ForgedSenderOnAHost : public testing::TwoHosts {
  protected:
   void SetUp() override {
-    WithNamespaces::SetUp();
-    if (IsSkipped()) return;
-    here_.emplace();
-    there_.emplace();
-    testing::connect(*here_, "cable", *there_, "cable");
-    here_->command("ip address add 10.0.0.1/24 dev cable");
-    here_->command("ip address add 2001:db8::1/64 dev cable nodad");
-    here_->command("ip address add fe80::77/64 dev cable nodad");
-    there_->command("ip address add 10.0.0.2/24 dev cable");
-    there_->command("ip address add 2001:db8::2/64 dev cable nodad");
+    TwoHosts::SetUp();
+    if (!IsSkipped()) here().command("ip address add fe80::77/64 dev cable nodad");
   }
-  [[nodiscard]] const Namespace& here() const { return *here_; }
-  [[nodiscard]] const Namespace& there() const { return *there_; }
-
   [[nodiscard]] UdpSocket socket_on(const Namespace& where, const Address& local) const {
     return where.in([&] { return bound_to(local); });
   }
   [[nodiscard]] ForgedSender sender() const {
-    return here_->in([] { return must(ForgedSender::open()); });
+    return here().in([] { return must(ForgedSender::open()); });
   }
-
- private:
-  std::optional<Namespace> here_;
-  std::optional<Namespace> there_;
 };
 
 /// The next datagrams that pass, as "FROM>TO text".

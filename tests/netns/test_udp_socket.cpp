@@ -11,8 +11,8 @@
 #include "holler/names.hpp"
 #include "holler/udp_socket.hpp"
 
-#include "tests/support/namespace.hpp"
 #include "tests/support/sockets.hpp"
+#include "tests/support/two_hosts.hpp"
 
 namespace holler {
 namespace {
@@ -50,31 +50,16 @@ std::uint64_t sent_datagrams() {
   throw std::runtime_error("no OutDatagrams");
 }
 
-/// Two hosts, `here` and `there`, on one cable.
-class TwoHosts : public WithNamespaces {
+class UdpSocketAmongHosts : public testing::TwoHosts {
  protected:
   void SetUp() override {
-    WithNamespaces::SetUp();
+    TwoHosts::SetUp();
     if (IsSkipped()) return;
-    here_.emplace();
-    there_.emplace();
-    testing::connect(*here_, "cable", *there_, "cable");
-    here_->command("ip address add 10.0.0.1/24 brd + dev cable");
-    here_->command("ip address add 2001:db8::1/64 dev cable nodad");
-    there_->command("ip address add 10.0.0.2/24 brd + dev cable");
-    there_->command("ip address add 10.0.0.3/24 brd + dev cable");
-    there_->command("ip address add 2001:db8::2/64 dev cable nodad");
-    there_->command("ip address add 2001:db8::3/64 dev cable nodad");
+    there().command("ip address add 10.0.0.3/24 brd + dev cable");
+    there().command("ip address add 2001:db8::3/64 dev cable nodad");
   }
-  [[nodiscard]] const Namespace& here() const { return *here_; }
-  [[nodiscard]] const Namespace& there() const { return *there_; }
-
- private:
-  std::optional<Namespace> here_;
-  std::optional<Namespace> there_;
 };
 
-using UdpSocketAmongHosts = TwoHosts;
 using UdpSocketInNamespace = WithNamespaces;
 
 TEST_F(UdpSocketInNamespace, SendsNothingWhenItConnects) {

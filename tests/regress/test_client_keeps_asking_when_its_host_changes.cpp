@@ -6,9 +6,9 @@
 
 #include "holler/client.hpp"
 
-#include "tests/support/namespace.hpp"
 #include "tests/support/running_server.hpp"
 #include "tests/support/sockets.hpp"
+#include "tests/support/two_hosts.hpp"
 
 // A socket that a client kept for its next question stayed bound to an address that the host no longer had:
 // every question to that peer then ended in "no answer", for ever. A full queue of an interface was taken
@@ -19,28 +19,19 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::must;
-using testing::Namespace;
 
-class ClientOnAChangingHost : public testing::WithNamespaces {
+class ClientOnAChangingHost : public testing::TwoHosts {
  protected:
   void SetUp() override {
-    WithNamespaces::SetUp();
+    TwoHosts::SetUp();
     if (IsSkipped()) return;
-    here_.emplace();
-    there_.emplace();
-    connect(*here_, "cable", *there_, "cable");
-    here_->command("ip address add 10.0.0.1/24 dev cable");
-    there_->command("ip address add 10.0.0.2/24 dev cable");
-    there_->in([&] {
+    there().in([&] {
       server_.emplace(ServerOptions{.host = "10.0.0.2"},
                       [](const Request& request, ReplyWriter& reply) { reply.append(request.payload); });
     });
   }
-  [[nodiscard]] const Namespace& here() const { return *here_; }
   [[nodiscard]] Endpoint server() const { return server_->endpoint(); }
 
-  std::optional<Namespace> here_;
-  std::optional<Namespace> there_;
   std::optional<testing::RunningServer> server_;
 };
 
@@ -103,9 +94,9 @@ TEST_F(ClientOnAChangingHost, TellsFromWhichAddressItAsked) {
 }
 
 TEST_F(ClientOnAChangingHost, AsksTwoPeersFromOnePortOneAfterTheOther) {
-  there_->command("ip address add 10.0.0.3/24 dev cable");
+  there().command("ip address add 10.0.0.3/24 dev cable");
   std::optional<testing::RunningServer> second;
-  there_->in([&] {
+  there().in([&] {
     second.emplace(ServerOptions{.host = "10.0.0.3"},
                    [](const Request&, ReplyWriter& reply) { reply.append("second"); });
   });

@@ -38,10 +38,10 @@ def reply_to(query, *, identity=None, question=None, address="192.0.2.1", flags=
 class ScriptedServer:
     """Calls `answer(socket, query, peer)` for each datagram that arrives, in a thread."""
 
-    def __init__(self, answer, address="127.0.0.1"):
+    def __init__(self, answer, address="127.0.0.1", port=0):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.bind((address, 0))
+        self.socket.bind((address, port))
         self.port = self.socket.getsockname()[1]
         self.queries = []
         self._peers = []
@@ -146,3 +146,19 @@ remote-control:
             self.process.wait()
         self.process.stdout.close()
         self.directory.cleanup()
+
+
+class WithDigAndNsd(holler_test.unittest.TestCase):
+    """Tests that compare what holler and dig are told by one nsd, which serves the class's `ZONES`."""
+
+    ZONES = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dig_path = shutil.which("dig")
+        if cls.dig_path is None:
+            raise holler_test.unittest.SkipTest("dig is not installed (Debian package bind9-dnsutils)")
+        holler_test.program("holler")
+        cls.nsd = Nsd(cls.ZONES)
+        cls.nsd.__enter__()
+        cls.addClassCleanup(cls.nsd.__exit__)

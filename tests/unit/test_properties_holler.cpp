@@ -3,6 +3,7 @@
 
 #include "holler/codecs.hpp"
 
+#include "tests/support/stamps.hpp"
 #include "tests/unit/properties.hpp"
 
 namespace holler {
@@ -131,15 +132,7 @@ TEST(HollerProperties, WhatDecodesAsARequestEncodesToTheSameBytesButForWhatMeans
     ByteVector datagram = properties::damaged(AnyRequest{}.encoded());
     const RequestView view = holler_codec().decode_request(datagram);
     if (view.drop) return;
-    const RequestStamp stamp{.conversation = view.conversation,
-                             .number = view.number,
-                             .done_below = view.done_below,
-                             .id = view.id,
-                             .attempt = view.attempt,
-                             .time_left = view.time_left,
-                             .life = view.life,
-                             .bundles = view.bundles,
-                             .cookie = view.cookie};
+    const RequestStamp stamp = testing::stamp_of(view);
     datagram.resize(datagram.size() - view.rest.size());
     ByteVector out(datagram.size());
     RC_ASSERT(holler_codec().encode_request(stamp, view.payload, out) == datagram.size());
@@ -153,18 +146,7 @@ TEST(HollerProperties, WhatDecodesAsAnAnswerEncodesToTheSameBytesButForWhatMeans
     ByteVector datagram = properties::damaged(AnyReply{}.encoded());
     const ReplyView view = holler_codec().decode_reply(datagram);
     if (view.kind == ReplyKind::dropped) return;
-    const ReplyStamp stamp{.kind = view.kind,
-                           .number = view.number,
-                           .id = view.id,
-                           .attempt = view.attempt,
-                           .hold = view.hold,
-                           .retry_after = view.retry_after,
-                           .life = view.life,
-                           .age = view.age,
-                           .reason = view.reason,
-                           .bundles = view.bundles,
-                           .payload_bytes = view.payload.size(),
-                           .cookie = view.cookie};
+    const ReplyStamp stamp = testing::stamp_of(view);
     datagram.resize(datagram.size() - view.rest.size());
     ByteVector out(datagram.size());
     const auto header = holler_codec().encode_reply_header(stamp, out);
