@@ -145,7 +145,10 @@ Result<Address> source_toward(const Endpoint& peer, const Address& source, const
 
   Question question{v6 ? AF_INET6 : AF_INET};
   question.route.rtm_dst_len = question.add_address(RTA_DST, target);
-  if (!source.is_wildcard()) question.route.rtm_src_len = question.add_address(RTA_SRC, source);
+  // With a source, IPv6 looks beyond the interface, as it does for no socket that is bound to one (seen on
+  // Linux 6.18).
+  const bool says_source = !source.is_wildcard() && !(v6 && interface != 0);
+  if (says_source) question.route.rtm_src_len = question.add_address(RTA_SRC, source);
   if (interface != 0) question.add(RTA_OIF, interface);
   // For rules that look at them.
   question.add(RTA_IP_PROTO, std::uint8_t{IPPROTO_UDP});
@@ -157,7 +160,8 @@ Result<Address> source_toward(const Endpoint& peer, const Address& source, const
   if (way->type == RTN_BROADCAST && !options.broadcast) return failure(connect_failure(EACCES, peer));
   if (!source.is_wildcard()) return source;
   if (!way->source) return failure(connect_failure(EADDRNOTAVAIL, peer));
-  return *way->source;
+  // The way to an address of our own is the loopback interface, which is not where the address is.
+  return v6 && interface != 0 ? Address::v6(way->source->bytes(), interface) : *way->source;
 }
 
 }  // namespace holler
