@@ -27,6 +27,9 @@ struct SocketOptions {
   std::size_t receive_buffer_bytes = std::size_t{4} << 20U;
   /// May send to broadcast addresses (SO_BROADCAST; receiving them needs no permission).
   bool broadcast = false;
+  /// The kernel may join datagrams of one sender and size into one piece on their way up (UDP_GRO), which
+  /// makes many of them much cheaper. `receive` takes them apart again; read(2) on `native_handle` would not.
+  bool coalesce = false;
   /// Several sockets share the address and port, and the kernel spreads the peers over them.
   bool reuse_port = false;
 };
@@ -48,6 +51,8 @@ struct ReceivedDatagram {
 /// Reused memory for many datagrams: a slab of equal places.
 class ReceiveBatch {
  public:
+  /// @param datagrams_max       messages that are taken from the kernel at once; each may hold up to 128
+  ///                            datagrams that it has joined (`SocketOptions::coalesce`)
   /// @param datagram_bytes_max  longer ones are marked truncated
   explicit ReceiveBatch(std::size_t datagrams_max = 32, std::size_t datagram_bytes_max = 65536);
   ReceiveBatch(ReceiveBatch&&) noexcept;
@@ -122,7 +127,9 @@ class UdpSocket {
   /// Fills `batch` with what has arrived, without waiting.
   /// @return how many; 0 if nothing is there. A stale ICMP error never makes it fail.
   [[nodiscard]] Result<std::size_t> receive(ReceiveBatch& batch);
-  /// Sends without waiting. EINTR is retried; an ICMP error that was pending from an earlier datagram is
+  /// Sends without waiting. Datagrams that follow each other with the same addresses and size go down in one
+  /// piece (UDP_SEGMENT); where the kernel or a device refuses that, they go again one by one, and no more is
+  /// tried on this socket. EINTR is retried; an ICMP error that was pending from an earlier datagram is
   /// left to `receive_errors` and the datagram is sent again. A full queue of an interface (ENOBUFS) is
   /// reported as out_of_resources and not tried again: that datagram is lost, as on any full queue on its
   /// way.

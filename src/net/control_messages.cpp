@@ -1,6 +1,8 @@
 #include "net/control_messages.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <netinet/udp.h>
 
 #include "net/sockaddr.hpp"
 
@@ -17,10 +19,11 @@ Payload payload_of(const cmsghdr* message) noexcept {
 template <class Payload>
 void put(msghdr& header, ControlRoom& room, int level, int type, const Payload& payload) noexcept {
   static_assert(CMSG_SPACE(sizeof(Payload)) <= sizeof(ControlRoom));
+  const std::size_t before = header.msg_controllen;  // 0, or whole messages with their padding
   header.msg_control = room.bytes.data();
-  header.msg_controllen = CMSG_SPACE(sizeof payload);
-  std::memset(room.bytes.data(), 0, header.msg_controllen);
-  cmsghdr* message = CMSG_FIRSTHDR(&header);
+  header.msg_controllen = before + CMSG_SPACE(sizeof payload);
+  auto* message = reinterpret_cast<cmsghdr*>(room.bytes.data() + before);
+  std::memset(message, 0, CMSG_SPACE(sizeof payload));
   message->cmsg_level = level;
   message->cmsg_type = type;
   message->cmsg_len = CMSG_LEN(sizeof payload);
@@ -47,6 +50,8 @@ ArrivalNotes read_arrival(msghdr& header) noexcept {
       arrival.stamp = payload_of<timespec>(message);
     } else if (message->cmsg_level == SOL_SOCKET && message->cmsg_type == SO_RXQ_OVFL) {
       arrival.kernel_drops = payload_of<std::uint32_t>(message);
+    } else if (message->cmsg_level == SOL_UDP && message->cmsg_type == UDP_GRO) {
+      arrival.segment_bytes = static_cast<std::size_t>(std::max(payload_of<int>(message), 0));
     }
   }
   return arrival;
@@ -68,6 +73,10 @@ void write_departure(msghdr& header, ControlRoom& room, const std::optional<Addr
     info.ipi_ifindex = static_cast<int>(interface);
     put(header, room, IPPROTO_IP, IP_PKTINFO, info);
   }
+}
+
+void write_segment_size(msghdr& header, ControlRoom& room, std::uint16_t bytes) noexcept {
+  put(header, room, SOL_UDP, UDP_SEGMENT, bytes);
 }
 
 }  // namespace holler

@@ -26,6 +26,7 @@ struct ArrivalNotes {
       specific;  ///< IPv4: our address that it was meant for, also where `to` is a broadcast
   std::uint32_t interface = 0;
   std::optional<timespec> stamp;  ///< when the kernel took it in, by the wall clock (SO_TIMESTAMPNS)
+  std::size_t segment_bytes = 0;  ///< UDP_GRO: what arrived is several datagrams of this size; 0: it is one
   std::optional<std::uint32_t> kernel_drops;  ///< SO_RXQ_OVFL: dropped until this one was queued, modulo 2^32
 };
 
@@ -38,5 +39,9 @@ struct ArrivalNotes {
 /// @param v6  the destination is an IPv6 address
 void write_departure(msghdr& header, ControlRoom& room, const std::optional<Address>& from,
                      std::uint32_t interface, bool v6) noexcept;
+
+/// Adds to what `header` carries that it is several datagrams of `bytes` each (UDP_SEGMENT); the last may be
+/// shorter.
+void write_segment_size(msghdr& header, ControlRoom& room, std::uint16_t bytes) noexcept;
 
 }  // namespace holler

@@ -3,11 +3,18 @@
 #include <algorithm>
 
 namespace holler {
+namespace {
+
+/// What the kernel joins comes to no more than one IP packet can hold.
+constexpr std::size_t kJoinedBytesMax = 65536;
+
+}  // namespace
 
 ReceiveBatch::Slab::Slab(std::size_t messages_max, std::size_t message_bytes_max)
-    : place_bytes{message_bytes_max},
+    : datagram_bytes_max{message_bytes_max},
+      place_bytes{std::max(message_bytes_max, kJoinedBytesMax)},
       written{messages_max},
-      bytes{std::make_unique_for_overwrite<std::byte[]>(messages_max * message_bytes_max)},
+      bytes{std::make_unique_for_overwrite<std::byte[]>(messages_max * place_bytes)},
       names(messages_max),
       controls(messages_max),
       vectors(messages_max),
@@ -21,6 +28,17 @@ ReceiveBatch::Slab::Slab(std::size_t messages_max, std::size_t message_bytes_max
     header.msg_control = controls[i].bytes.data();
   }
   datagrams.reserve(messages_max);
+}
+
+void ReceiveBatch::Slab::add(ReceivedDatagram whole, std::size_t segment_bytes) {
+  Bytes rest = whole.bytes;
+  do {
+    const std::size_t size = segment_bytes == 0 ? rest.size() : std::min(segment_bytes, rest.size());
+    whole.bytes = rest.first(std::min(size, datagram_bytes_max));
+    rest = rest.subspan(size);
+    datagrams.push_back(whole);
+    datagrams.back().truncated = (whole.truncated && rest.empty()) || size > datagram_bytes_max;
+  } while (!rest.empty());
 }
 
 void ReceiveBatch::Slab::prepare() noexcept {

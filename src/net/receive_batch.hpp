@@ -23,7 +23,12 @@ struct ReceiveBatch::Slab {
   [[nodiscard]] Bytes bytes_of_message(std::size_t index) const noexcept {
     return {bytes.get() + index * place_bytes, std::min<std::size_t>(headers[index].msg_len, place_bytes)};
   }
+  /// Takes apart what the kernel has joined.
+  /// @param whole          what all of them have in common; `bytes` are those of all
+  /// @param segment_bytes  of each, but for the last; 0 where it is one
+  void add(ReceivedDatagram whole, std::size_t segment_bytes);
 
+  std::size_t datagram_bytes_max;  ///< longer ones are cut
   std::size_t place_bytes;
   std::size_t written;                 ///< headers that the kernel may have written to
   std::unique_ptr<std::byte[]> bytes;  ///< not set to zero, so that places never used cost no memory

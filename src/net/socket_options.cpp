@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 
 #include "net/socket_error.hpp"
 
@@ -51,6 +52,8 @@ Result<void> apply_options(int descriptor, int family, bool v6_only, const Socke
                         static_cast<int>(std::min(options.receive_buffer_bytes, bytes_max)));
   }
   if (failed != 0) return failure(socket_failure(failed));
+  // Linux 5.0; without it they arrive one by one, which is as good but slower.
+  if (options.coalesce) (void)set_option(descriptor, SOL_UDP, UDP_GRO, 1);
   if (!options.interface.empty()) {
     const std::string& name = options.interface;
     const auto size = static_cast<socklen_t>(name.size());

@@ -5,6 +5,7 @@
 #include "holler/system.hpp"
 
 #include "net/control_messages.hpp"
+#include "net/kernel_calls.hpp"
 #include "net/receive_batch.hpp"
 #include "net/socket_error.hpp"
 #include "net/udp_socket_state.hpp"
@@ -54,7 +55,8 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch) {
   int count = -1;
   for (int attempt = 0; count < 0 && attempt < kAttemptsMax; ++attempt) {
     const auto places = static_cast<unsigned>(slab.headers.size());
-    count = ::recvmmsg(state_->descriptor.get(), slab.headers.data(), places, MSG_DONTWAIT, nullptr);
+    count =
+        kernel_calls->receive(state_->descriptor.get(), slab.headers.data(), places, MSG_DONTWAIT, nullptr);
     // The one it failed at counts as well.
     slab.written =
         std::min<std::size_t>(slab.headers.size(), static_cast<std::size_t>(std::max(count, 0)) + 1);
@@ -77,9 +79,9 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch) {
     msghdr& header = slab.headers[index].msg_hdr;
     const ArrivalNotes arrival = read_arrival(header);
     if (arrival.kernel_drops) state_->count_drops(*arrival.kernel_drops);
-    slab.datagrams.push_back(datagram_in(header, arrival, state_->local, slab.bytes_of_message(index)));
-    if (arrival.stamp)
-      slab.datagrams.back().waited = state_->arrival_clock.waited(since_epoch(*arrival.stamp));
+    ReceivedDatagram whole = datagram_in(header, arrival, state_->local, slab.bytes_of_message(index));
+    if (arrival.stamp) whole.waited = state_->arrival_clock.waited(since_epoch(*arrival.stamp));
+    slab.add(whole, arrival.segment_bytes);
   }
   return slab.datagrams.size();
 }

@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "net/control_messages.hpp"
+#include "net/kernel_calls.hpp"
 #include "net/sockaddr.hpp"
 #include "net/socket_error.hpp"
 #include "net/socket_options.hpp"
@@ -16,15 +17,21 @@ namespace {
 
 /// Messages in one sendmmsg(2).
 constexpr std::size_t kMessagesMax = 32;
+/// Datagrams in all of them.
+constexpr std::size_t kDatagramsMax = 512;
 /// How often one datagram is tried before an errno that may stem from an earlier one is taken for its own.
 constexpr int kAttemptsMax = 4;
 
 struct SendSlab {
   std::array<SocketName, kMessagesMax> names;
   std::array<ControlRoom, kMessagesMax> controls;  // written where needed
-  std::array<iovec, kMessagesMax> vectors;
+  std::array<iovec, kDatagramsMax> vectors;
   std::array<mmsghdr, kMessagesMax> headers;
+  std::array<std::size_t, kMessagesMax> segments;  // datagrams in each message
 };
+
+/// No device has said that it cannot: the errno of a segmented send that may be tried again without segments.
+bool refuses_segments(int failed) noexcept { return failed == EIO || failed == EINVAL || failed == EMSGSIZE; }
 
 /// What the kernel would refuse, or do in a way that nobody wants.
 std::optional<Error> objection(const OutgoingDatagram& datagram, const Endpoint& to, int family,
@@ -69,6 +76,36 @@ std::size_t payload_bytes_that_fit(int descriptor, const Endpoint& to) {
 
 }  // namespace
 
+/// How many datagrams, from the first, may go down in one piece: they differ in nothing but their contents,
+/// and the last may be shorter.
+std::size_t UdpSocket::State::run_length(std::span<const OutgoingDatagram> datagrams) const noexcept {
+  const OutgoingDatagram& first = datagrams.front();
+  const std::size_t size = first.bytes.size();
+  const std::size_t bytes_max = payload_bytes_max(peer.value_or(first.to).address);
+  if (segments_max <= 1 || size == 0 || size > segment_bytes_max) return 1;
+  const std::size_t most = std::min({datagrams.size(), segments_max, bytes_max / size});
+  std::size_t length = 1;
+  while (length < most) {
+    const OutgoingDatagram& next = datagrams[length];
+    const bool alike = next.to == first.to && next.from == first.from && next.interface == first.interface;
+    if (!alike || next.bytes.empty() || next.bytes.size() > size) break;
+    ++length;
+    if (next.bytes.size() < size) break;
+  }
+  return length;
+}
+
+/// The same data goes again with fewer segments, or none.
+void UdpSocket::State::give_up_segments(int failed, std::size_t segment_bytes) noexcept {
+  if (failed == EMSGSIZE) {
+    segment_bytes_max = segment_bytes - 1;  // a path, and not the kernel, sets this limit
+  } else if (failed == EINVAL && segments_max > kSegmentsMaxOld) {
+    segments_max = kSegmentsMaxOld;
+  } else {
+    segments_max = 1;
+  }
+}
+
 SendReport UdpSocket::send(std::span<const OutgoingDatagram> datagrams) {
   SendReport report;
   SendSlab slab;
@@ -78,37 +115,53 @@ SendReport UdpSocket::send(std::span<const OutgoingDatagram> datagrams) {
   while (report.accepted < datagrams.size()) {
     std::size_t count = 0;
     const std::size_t first = report.accepted;
-    for (; count < kMessagesMax && first + count < datagrams.size(); ++count) {
-      const OutgoingDatagram& datagram = datagrams[first + count];
-      const Endpoint to = destination(first + count);
+    std::size_t next = first;
+    for (std::size_t vectors = 0; count < kMessagesMax && next < datagrams.size(); ++count) {
+      const OutgoingDatagram& datagram = datagrams[next];
+      const Endpoint to = destination(next);
       if (auto refused = objection(datagram, to, state_->family, state_->v6_only)) {
         if (count == 0) report.error = std::move(refused);
         break;
       }
-      slab.vectors[count] = {const_cast<std::byte*>(datagram.bytes.data()), datagram.bytes.size()};
+      const std::size_t length = state_->run_length(datagrams.subspan(next));
+      if (vectors + length > kDatagramsMax) break;
       msghdr header{};
       if (!state_->peer) {
         slab.names[count] = SocketName{to, state_->family};
         header.msg_name = slab.names[count].get();
         header.msg_namelen = slab.names[count].size();
       }
-      header.msg_iov = &slab.vectors[count];
-      header.msg_iovlen = 1;
+      header.msg_iov = &slab.vectors[vectors];
+      header.msg_iovlen = length;
+      for (std::size_t i = 0; i < length; ++i) {
+        const Bytes bytes = datagrams[next + i].bytes;
+        slab.vectors[vectors++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
+      }
       write_departure(header, slab.controls[count], datagram.from, datagram.interface, to.address.is_v6());
+      if (length > 1) {  // some devices refuse even one segment, if it is called one
+        write_segment_size(header, slab.controls[count], static_cast<std::uint16_t>(datagram.bytes.size()));
+      }
       slab.headers[count] = {header, 0};
+      slab.segments[count] = length;
+      next += length;
     }
     if (count == 0) break;
-    const int sent = ::sendmmsg(descriptor, slab.headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+    const int sent =
+        kernel_calls->send(descriptor, slab.headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
     if (sent > 0) {
       // What stopped a batch early, sendmmsg(2) does not tell, and an ICMP error is then gone from the
       // socket.
       if (static_cast<std::size_t>(sent) < count) state_->errors_waiting = true;
-      report.accepted += static_cast<std::size_t>(sent);
+      for (int i = 0; i < sent; ++i) report.accepted += slab.segments[static_cast<std::size_t>(i)];
       attempts = 0;
       continue;
     }
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+    if (slab.segments.front() > 1 && refuses_segments(errno)) {
+      state_->give_up_segments(errno, datagrams[first].bytes.size());
+      continue;
+    }
     if (may_be_stale(errno)) {
       state_->errors_waiting = true;
       if (++attempts < kAttemptsMax) continue;

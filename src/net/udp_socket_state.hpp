@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "holler/udp_socket.hpp"
 
@@ -11,6 +13,9 @@
 namespace holler {
 
 struct UdpSocket::State {
+  static constexpr std::size_t kSegmentsMax = 128;    ///< Linux 6.9 and later; seen on 6.18
+  static constexpr std::size_t kSegmentsMaxOld = 64;  ///< UDP_MAX_SEGMENTS before that
+
   Descriptor descriptor;
   int family = 0;  ///< AF_INET or AF_INET6
   bool v6_only = false;
@@ -21,7 +26,11 @@ struct UdpSocket::State {
   std::uint64_t drops = 0;          ///< of SO_RXQ_OVFL, widened
   std::uint32_t drops_counter = 0;  ///< its last value, modulo 2^32
   ArrivalClock arrival_clock;
+  std::size_t segments_max = kSegmentsMax;  ///< of one send; 1 where they are refused
+  std::size_t segment_bytes_max = 0xffff;   ///< larger ones have been refused: they do not fit the MTU
 
+  [[nodiscard]] std::size_t run_length(std::span<const OutgoingDatagram> datagrams) const noexcept;
+  void give_up_segments(int failed, std::size_t segment_bytes) noexcept;
   /// Reads the socket's own name again, after what may have changed it.
   void refresh_local() noexcept;
   [[nodiscard]] Result<void> connect(const Endpoint& to);

@@ -149,7 +149,8 @@ RequestOptions request_options(const AskOptions& options, std::uint32_t channel)
 SocketOptions socket_options(const ClientOptions& options) {
   return {.interface = options.interface,
           .dual_stack = false,
-          .receive_buffer_bytes = options.receive_buffer_bytes};
+          .receive_buffer_bytes = options.receive_buffer_bytes,
+          .coalesce = true};
 }
 
 Result<Endpoint> source_for(const ClientOptions& options, const Endpoint& peer) {

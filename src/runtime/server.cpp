@@ -119,7 +119,7 @@ Result<bool> Server::State::receive(Timestamp now, const Handler& handler) {
   if (!count) return failure(count.error());
   for (const ReceivedDatagram& datagram : batch.datagrams()) receive_one(now, datagram, handler);
   if (*count == 0 || socket.errors_waiting()) receive_errors(now);
-  return *count == kBatchDatagrams;
+  return *count >= kBatchDatagrams;
 }
 
 void Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram, const Handler& handler) {
@@ -282,14 +282,16 @@ void Server::State::publish(bool with_kernel_drops) {
 Result<Server> Server::bind(ServerOptions options) {
   const auto local = resolve_local(options.host, options.port);
   if (!local) return failure(local.error());
-  auto socket = UdpSocket::bind(
-      *local, {.interface = options.interface, .receive_buffer_bytes = options.receive_buffer_bytes});
+  auto socket = UdpSocket::bind(*local, {.interface = options.interface,
+                                         .receive_buffer_bytes = options.receive_buffer_bytes,
+                                         .coalesce = true});
   const bool every_address = options.host.empty() || options.host == "*";
   if (!socket && every_address && socket.error().code == ErrorCode::unsupported) {
     // A host without IPv6 still has "every address".
-    socket = UdpSocket::bind(
-        {Address::any_v4(), local->port},
-        {.interface = options.interface, .receive_buffer_bytes = options.receive_buffer_bytes});
+    socket = UdpSocket::bind({Address::any_v4(), local->port},
+                             {.interface = options.interface,
+                              .receive_buffer_bytes = options.receive_buffer_bytes,
+                              .coalesce = true});
   }
   if (!socket) return failure(std::move(socket.error()));
   if (!options.responder.born) options.responder.born = monotonic_now();  // nobody else has the address now
