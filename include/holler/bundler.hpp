@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -18,6 +19,12 @@ enum class Sharing : std::uint8_t {
 
 /// What almost any path takes, as bytes of UDP payload (RFC 8899 §5.1.2, BASE_PLPMTU).
 inline constexpr std::size_t kBundleBytesCareful = 1200;
+
+/// However large the path's datagrams are, as on loopback: half of what can be had is had by then, and while one
+/// side reads a bundle the other can write the next.
+inline constexpr std::size_t kBundleBytesMax = 16384;
+/// A bundle of so many messages is worth an answer of its own: what it makes ready leaves before the next is read.
+inline constexpr std::size_t kBundleLarge = 32;
 
 /// From where to where a message goes.
 struct Way {
@@ -39,7 +46,8 @@ class Bundler {
   template <class PathBytes>
   [[nodiscard]] bool add(const Way& way, Sharing sharing, std::size_t bytes, PathBytes&& path_bytes) {
     if (sharing != Sharing::alone && open_ && way == way_) {
-      const std::size_t limit = sharing == Sharing::careful ? kBundleBytesCareful : limit_of(path_bytes);
+      const std::size_t limit =
+          sharing == Sharing::careful ? kBundleBytesCareful : std::min(limit_of(path_bytes), kBundleBytesMax);
       if (bytes_ + bytes <= (careful_ ? kBundleBytesCareful : limit)) {
         bytes_ += bytes;
         careful_ = careful_ || sharing == Sharing::careful;

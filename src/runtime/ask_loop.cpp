@@ -97,7 +97,9 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
     Arrival arrival{
         .from = datagram.from, .channel = channel, .bytes = datagram.bytes, .truncated = datagram.truncated};
+    std::size_t messages = 0;
     do {
+      ++messages;
       const Verdict verdict = requester_.handle_datagram(now, arrival);
       if (tracer_) trace_arrival(now, arrival, verdict);
       arrival.bytes = verdict.rest;
@@ -106,6 +108,7 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
     arrived_at_ = datagram.to;
     report_ended(on_end);  // while the payload is still where the event says
     arrived_at_.reset();
+    if (messages >= kBundleLarge) transmit(now, on_end);
   }
   socket = channels_.socket_of(channel);  // a question that ended may have taken its socket with it
   if (socket != nullptr && (*count == 0 || socket->errors_waiting())) {

@@ -46,7 +46,7 @@ struct Server::State {
 
   Result<void> serve(const Handler& handler, const std::stop_token& stop);
   Result<bool> receive(Timestamp now, const Handler& handler);
-  void receive_one(Timestamp now, const ReceivedDatagram& datagram, const Handler& handler);
+  std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Handler& handler);
   void handle(Timestamp now, const IncomingRequest& incoming, const Handler& handler);
   void complete(Timestamp now, const Completion& completion, Timestamp not_before = Timestamp::min());
   void answer(Timestamp now);
@@ -117,12 +117,16 @@ Result<bool> Server::State::receive(Timestamp now, const Handler& handler) {
   }
   const auto count = socket.receive(batch);
   if (!count) return failure(count.error());
-  for (const ReceivedDatagram& datagram : batch.datagrams()) receive_one(now, datagram, handler);
+  for (const ReceivedDatagram& datagram : batch.datagrams()) {
+    if (receive_one(now, datagram, handler) >= kBundleLarge) transmit(now);
+  }
   if (*count == 0 || socket.errors_waiting()) receive_errors(now);
   return *count >= kBatchDatagrams;
 }
 
-void Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram, const Handler& handler) {
+/// @return how many messages it held
+std::size_t Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram,
+                                       const Handler& handler) {
   Incoming incoming{.from = datagram.from,
                     .to = {datagram.reply_from, datagram.to.port},
                     .channel = 0,
@@ -136,16 +140,19 @@ void Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram,
       ++filtered;
       dropped.add(*reason);
       if (options.tracer) trace(now, incoming, {.receipt = Receipt::dropped, .drop = *reason});
-      return;
+      return 0;
     }
   }
+  std::size_t messages = 0;
   do {
+    ++messages;
     const ReceiptResult result = responder.handle_datagram(now, incoming);
     if (options.tracer) trace(now, incoming, result);
     if (const auto request = responder.poll_request()) handle(now, *request, handler);
     incoming.bytes = result.rest;
     incoming.continued = true;
   } while (!incoming.bytes.empty());
+  return messages;
 }
 
 void Server::State::handle(Timestamp now, const IncomingRequest& incoming, const Handler& handler) {
