@@ -220,7 +220,7 @@ class Requester {
   void handle_timeout(Timestamp now);
 
   /// When handle_timeout wants to be called; kNever if no request is outstanding.
-  [[nodiscard]] Timestamp next_timeout() const noexcept;
+  [[nodiscard]] Timestamp next_timeout() const;
   /// Writes the next message to send; call until it says nullopt. Each is a datagram by itself; those that
   /// come one after the other for the same peer and channel may also be put into one (`Sharing`).
   /// @param buffer  at least `datagram_bytes_max` bytes

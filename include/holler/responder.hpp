@@ -155,7 +155,7 @@ class Responder {
   /// Takes in the first message of a datagram; where `rest` is not empty, hand that in as well.
   ReceiptResult handle_datagram(Timestamp now, const Incoming& incoming);
   void handle_timeout(Timestamp now);
-  [[nodiscard]] Timestamp next_timeout() const noexcept;
+  [[nodiscard]] Timestamp next_timeout() const;
 
   /// The next new request; call until it says nullopt, before the next handle_datagram.
   [[nodiscard]] std::optional<IncomingRequest> poll_request();

@@ -94,7 +94,7 @@ class ReplyCache {
            payload_bytes_ > limits_.payload_bytes_max / 2;
   }
 
-  [[nodiscard]] Timestamp next_timeout() const noexcept { return timers_.next(); }
+  [[nodiscard]] Timestamp next_timeout() const { return timers_.next(); }
   void handle_timeout(Timestamp now);
 
   [[nodiscard]] std::size_t conversations() const noexcept { return index_.size(); }

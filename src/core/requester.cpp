@@ -382,7 +382,7 @@ std::optional<RequestHandle> Requester::handle_unreachable(Timestamp now, const 
   return engine_->handle_unreachable(now, news);
 }
 void Requester::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
-Timestamp Requester::next_timeout() const noexcept { return engine_->next_timeout(); }
+Timestamp Requester::next_timeout() const { return engine_->next_timeout(); }
 std::optional<Transmit> Requester::poll_transmit(Timestamp now, MutableBytes buffer) {
   return engine_->poll_transmit(now, buffer);
 }

@@ -80,7 +80,7 @@ class Requester::Engine {
   Verdict handle_datagram(Timestamp now, const Arrival& arrival);
   std::optional<RequestHandle> handle_unreachable(Timestamp now, const Unreachability& news);
 
-  Timestamp next_timeout() const noexcept {
+  Timestamp next_timeout() const {
     const Timestamp next = timers_.next();
     return held_.empty() ? next : std::min(next, held_.front().until);
   }

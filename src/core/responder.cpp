@@ -327,7 +327,7 @@ ReceiptResult Responder::handle_datagram(Timestamp now, const Incoming& incoming
   return engine_->handle_datagram(now, incoming);
 }
 void Responder::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
-Timestamp Responder::next_timeout() const noexcept { return engine_->next_timeout(); }
+Timestamp Responder::next_timeout() const { return engine_->next_timeout(); }
 std::optional<IncomingRequest> Responder::poll_request() { return engine_->poll_request(); }
 bool Responder::reply(Timestamp now, JobHandle job, Bytes payload, Timestamp not_before) {
   return engine_->reply(now, job, payload, not_before);

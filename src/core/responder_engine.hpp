@@ -56,7 +56,7 @@ class Responder::Engine {
 
   // responder.cpp
   void handle_timeout(Timestamp now);
-  Timestamp next_timeout() const noexcept {
+  Timestamp next_timeout() const {
     const Timestamp next = std::min(held_.next(), cache_.next_timeout());
     return waiting_.empty() ? next : std::min(next, waiting_.front().not_before);
   }

@@ -7,48 +7,67 @@ void TimerQueue::set(std::uint32_t slot, Timestamp when) {
     remove(slot);
     return;
   }
-  if (slot >= position_.size()) position_.resize(slot + 1U);
-  if (position_[slot] == 0) {
+  if (slot >= slots_.size()) slots_.resize(slot + 1U);
+  Slot& timer = slots_[slot];
+  if (timer.due == kNever) ++size_;
+  timer.due = when;
+  if (timer.position == 0) {
     heap_.push_back({});
     sift_up(heap_.size() - 1, {when, slot});
-    return;
-  }
-  const std::size_t position = position_[slot] - 1;
-  const bool earlier = when < heap_[position].when;
-  if (earlier) {
-    sift_up(position, {when, slot});
-  } else {
-    sift_down(position, {when, slot});
+  } else if (when < heap_[timer.position - 1].when) {
+    sift_up(timer.position - 1, {when, slot});
   }
 }
 
-void TimerQueue::remove(std::uint32_t slot) {
-  if (slot >= position_.size() || position_[slot] == 0) return;
-  const std::size_t position = position_[slot] - 1;
-  position_[slot] = 0;
-  const Item last = heap_.back();
-  heap_.pop_back();
-  if (position == heap_.size()) return;
-  if (position > 0 && last.when < heap_[(position - 1) / 2].when) {
-    sift_up(position, last);
-  } else {
-    sift_down(position, last);
-  }
+void TimerQueue::remove(std::uint32_t slot) noexcept {
+  if (slot >= slots_.size() || slots_[slot].due == kNever) return;
+  slots_[slot].due = kNever;
+  --size_;
+}
+
+Timestamp TimerQueue::next() const {
+  tidy();
+  return heap_.empty() ? kNever : heap_.front().when;
 }
 
 std::optional<std::uint32_t> TimerQueue::pop_due(Timestamp now) {
   if (heap_.empty() || heap_.front().when > now) return std::nullopt;
+  tidy();
+  if (heap_.empty() || heap_.front().when > now) return std::nullopt;
   const std::uint32_t slot = heap_.front().slot;
-  remove(slot);
+  drop_top();
+  slots_[slot].due = kNever;
+  --size_;
   return slot;
 }
 
-void TimerQueue::place(std::size_t position, Item item) {
-  heap_[position] = item;
-  position_[item.slot] = static_cast<std::uint32_t>(position + 1);
+/// Until the item at the top stands at its slot's true time.
+void TimerQueue::tidy() const {
+  while (!heap_.empty()) {
+    const Item top = heap_.front();
+    const Timestamp due = slots_[top.slot].due;
+    if (due == top.when) return;
+    if (due == kNever) {
+      drop_top();
+    } else {
+      sift_down(0, {due, top.slot});
+    }
+  }
 }
 
-void TimerQueue::sift_up(std::size_t position, Item item) {
+void TimerQueue::drop_top() const {
+  slots_[heap_.front().slot].position = 0;
+  const Item last = heap_.back();
+  heap_.pop_back();
+  if (!heap_.empty()) sift_down(0, last);
+}
+
+void TimerQueue::place(std::size_t position, Item item) const {
+  heap_[position] = item;
+  slots_[item.slot].position = static_cast<std::uint32_t>(position + 1);
+}
+
+void TimerQueue::sift_up(std::size_t position, Item item) const {
   while (position > 0) {
     const std::size_t parent = (position - 1) / 2;
     if (heap_[parent].when <= item.when) break;
@@ -58,7 +77,7 @@ void TimerQueue::sift_up(std::size_t position, Item item) {
   place(position, item);
 }
 
-void TimerQueue::sift_down(std::size_t position, Item item) {
+void TimerQueue::sift_down(std::size_t position, Item item) const {
   for (;;) {
     std::size_t child = 2 * position + 1;
     if (child >= heap_.size()) break;
