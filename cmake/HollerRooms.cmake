@@ -23,7 +23,7 @@ function(holler_room name)
   add_library(holler_${name} OBJECT ${sources})
   target_include_directories(holler_${name} PUBLIC "${view}")
   target_link_libraries(holler_${name} PRIVATE holler_warnings)
-  if(ROOM_ONE_UNIT)
+  if(ROOM_ONE_UNIT AND HOLLER_ONE_UNIT)
     # Its functions call each other for every message: in one translation unit the compiler sees all of them.
     set_target_properties(holler_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
   endif()

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "base/check.hpp"
@@ -156,14 +157,15 @@ std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, 
 /// All that has waited for company leaves when the first of it must, those of one asker side by side.
 void Responder::Engine::release_waiting(Timestamp now) {
   if (waiting_.front().not_before > now && waiting_.size() < kCompanyMax) return;
-  std::vector<Leaving> together;
+  using Turn = std::pair<std::size_t, Leaving>;
+  std::vector<Turn> together;
   together.reserve(waiting_.size());
-  while (!waiting_.empty()) together.push_back(waiting_.pop_front());
-  std::ranges::stable_sort(together, {}, [this](const Leaving& one) {
-    const RequestCopy& copy = jobs_[one.job].copy;
-    return std::pair{copy.channel, copy.asker};
+  while (!waiting_.empty()) together.emplace_back(together.size(), waiting_.pop_front());
+  std::ranges::sort(together, {}, [this](const Turn& one) {
+    const RequestCopy& copy = jobs_[one.second.job].copy;
+    return std::tuple{copy.channel, copy.asker, one.first};
   });
-  for (const Leaving& one : together) leaving_.push_back(one);
+  for (const Turn& one : together) leaving_.push_back(one.second);
 }
 
 std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, const Leaving& leaving,

@@ -38,7 +38,7 @@ std::size_t PathMtu::ask_kernel(const Address& peer) {
   // The old association would choose the source of the next one (seen on Linux 6.18), and its port hears
   // what nobody reads.
   const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
-  ::connect(socket.get(), &nobody, sizeof nobody);
+  (void)::connect(socket.get(), &nobody, sizeof nobody);
   const std::size_t headers = peer.is_v6() ? kHeadersV6 : kHeadersV4;
   if (!mtu || static_cast<std::size_t>(*mtu) <= headers) return kUnknownBytes;
   return std::min(static_cast<std::size_t>(*mtu) - headers, payload_bytes_max(peer));
