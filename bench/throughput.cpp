@@ -1,10 +1,10 @@
 // How many questions a second one server core answers on loopback, against bare echoes that check nothing.
 //
 // The server's thread is pinned to one processor and the asker's to another. The bare echo comes in three
-// forms: one datagram a call, 32 in a call (recvmmsg, sendmmsg), and joined by the kernel (UDP_GRO, UDP_SEGMENT,
-// 128 segments). All take turns in each round; medians and their ratios are printed, with the processor time of
-// the server's thread for each question. holler's side has everything on: IDs, source checks, at-most-once,
-// round-trip times, the congestion window.
+// forms: one datagram a call, 32 in a call (recvmmsg, sendmmsg), and joined by the kernel (UDP_GRO,
+// UDP_SEGMENT, 128 segments). All take turns in each round; medians and their ratios are printed, with the
+// processor time of the server's thread for each question. holler's side has everything on: IDs, source
+// checks, at-most-once, round-trip times, the congestion window.
 //
 //     bench_throughput [ROUNDS] [MILLISECONDS] [--json]        5 rounds of 500 ms for each
 
@@ -59,9 +59,9 @@ double processor_seconds() {
 }
 
 struct Sample {
-  double per_second = 0;       // answered
-  double server_ns = 0;        // of processor time for each
-  double server_busy = 0;      // part of the time
+  double per_second = 0;   // answered
+  double server_ns = 0;    // of processor time for each
+  double server_busy = 0;  // part of the time
 };
 
 // The bare side.
@@ -73,7 +73,8 @@ struct BareSocket {
     socklen_t size = sizeof name;
     const int buffer = 4 << 20;
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-    if (descriptor < 0 || ::bind(descriptor, get(), size) != 0 || ::getsockname(descriptor, get(), &size) != 0)
+    if (descriptor < 0 || ::bind(descriptor, get(), size) != 0 ||
+        ::getsockname(descriptor, get(), &size) != 0)
       give_up("bench_throughput: bare socket");
   }
   BareSocket(const BareSocket&) = delete;
@@ -102,8 +103,8 @@ class Messages {
     for (std::size_t i = 0; i < all_.size(); ++i) {
       One& one = all_[i];
       one.vector = {memory_.data() + i * bytes_, bytes_};
-      headers_[i].msg_hdr = {&one.name,          sizeof one.name, &one.vector, 1, one.control.data(),
-                             one.control.size(), 0};
+      headers_[i].msg_hdr = {
+          &one.name, sizeof one.name, &one.vector, 1, one.control.data(), one.control.size(), 0};
     }
     return ::recvmmsg(descriptor, headers_.data(), static_cast<unsigned>(all_.size()), MSG_DONTWAIT, nullptr);
   }
@@ -136,7 +137,8 @@ class Messages {
 
  private:
   static std::uint16_t segment_bytes(msghdr& header) {
-    for (cmsghdr* message = CMSG_FIRSTHDR(&header); message != nullptr; message = CMSG_NXTHDR(&header, message)) {
+    for (cmsghdr* message = CMSG_FIRSTHDR(&header); message != nullptr;
+         message = CMSG_NXTHDR(&header, message)) {
       if (message->cmsg_level != SOL_UDP || message->cmsg_type != UDP_GRO) continue;
       int bytes = 0;
       std::memcpy(&bytes, CMSG_DATA(message), sizeof bytes);
@@ -155,7 +157,59 @@ class Messages {
   std::array<mmsghdr, 64> headers_{};
 };
 
-/// @param at_once   messages in a call; 0: one, with recvfrom and sendto
+/// Sends everything back until it is told to stop.
+/// @param at_once  messages in a call; 0: one, with recvfrom and sendto
+void echo(const BareSocket& server, std::size_t at_once, const std::atomic<bool>& stop,
+          std::atomic<double>& used) {
+  Messages messages{std::max<std::size_t>(at_once, 1), 65536};
+  std::vector<char> buffer(65536);
+  std::size_t calls = 0;
+  while (!stop.load(std::memory_order_relaxed)) {
+    if (!server.readable(20)) continue;
+    for (;;) {
+      if (at_once == 0) {
+        sockaddr_in from{};
+        socklen_t size = sizeof from;
+        auto* name = reinterpret_cast<sockaddr*>(&from);
+        const auto got =
+            ::recvfrom(server.descriptor, buffer.data(), buffer.size(), MSG_DONTWAIT, name, &size);
+        if (got < 0) break;
+        ::sendto(server.descriptor, buffer.data(), static_cast<std::size_t>(got), 0, name, size);
+      } else {
+        const int got = messages.receive(server.descriptor);
+        if (got <= 0) break;
+        messages.send_back(server.descriptor, got);
+      }
+      if (++calls % 256 == 0) used.store(processor_seconds(), std::memory_order_relaxed);
+    }
+    used.store(processor_seconds(), std::memory_order_relaxed);
+  }
+}
+
+/// Sends datagrams of one size, so many of them in a piece.
+void ask_bare(const BareSocket& asker, BareSocket& server, std::size_t datagrams, std::size_t segments,
+              std::size_t bytes) {
+  static const std::vector<char> kPayload(65536);
+  for (std::size_t sent = 0; sent < datagrams;) {
+    const std::size_t now = std::min(segments, datagrams - sent);
+    iovec vector{const_cast<char*>(kPayload.data()), now * bytes};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
+    msghdr header{server.get(), sizeof server.name, &vector, 1, nullptr, 0, 0};
+    if (now > 1) {
+      header.msg_control = control.data();
+      header.msg_controllen = control.size();
+      cmsghdr* message = CMSG_FIRSTHDR(&header);
+      message->cmsg_level = SOL_UDP;
+      message->cmsg_type = UDP_SEGMENT;
+      message->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+      const auto segment = static_cast<std::uint16_t>(bytes);
+      std::memcpy(CMSG_DATA(message), &segment, sizeof segment);
+    }
+    if (::sendmsg(asker.descriptor, &header, 0) < 0) give_up("bench_throughput: sendmsg");
+    sent += now;
+  }
+}
+
 /// @param segments  datagrams in a message of the asker's
 Sample bare(std::size_t at_once, std::size_t segments, std::size_t bytes, std::chrono::milliseconds time) {
   BareSocket server;
@@ -166,80 +220,37 @@ Sample bare(std::size_t at_once, std::size_t segments, std::size_t bytes, std::c
   }
   std::atomic<bool> stop{false};
   std::atomic<double> used{0};
-  std::thread echo{[&] {
+  std::thread serving{[&] {
     pin(0);
-    Messages messages{std::max<std::size_t>(at_once, 1), 65536};
-    std::vector<char> buffer(65536);
-    std::size_t calls = 0;
-    while (!stop.load(std::memory_order_relaxed)) {
-      if (!server.readable(20)) continue;
-      for (;;) {
-        if (at_once == 0) {
-          sockaddr_in from{};
-          socklen_t size = sizeof from;
-          const auto got = ::recvfrom(server.descriptor, buffer.data(), buffer.size(), MSG_DONTWAIT,
-                                      reinterpret_cast<sockaddr*>(&from), &size);
-          if (got < 0) break;
-          ::sendto(server.descriptor, buffer.data(), static_cast<std::size_t>(got), 0,
-                   reinterpret_cast<sockaddr*>(&from), size);
-        } else {
-          const int got = messages.receive(server.descriptor);
-          if (got <= 0) break;
-          messages.send_back(server.descriptor, got);
-        }
-        if (++calls % 256 == 0) used.store(processor_seconds(), std::memory_order_relaxed);
-      }
-      used.store(processor_seconds(), std::memory_order_relaxed);
-    }
+    echo(server, at_once, stop, used);
   }};
   Sample sample;
-  std::thread ask{[&] {
+  std::thread asking{[&] {
     pin(1);
-    const std::vector<char> payload(bytes * segments);
-    const auto send = [&](std::size_t datagrams) {
-      for (std::size_t sent = 0; sent < datagrams;) {
-        const std::size_t now = std::min(segments, datagrams - sent);
-        iovec vector{const_cast<char*>(payload.data()), now * bytes};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(std::uint16_t))> control{};
-        msghdr header{server.get(), sizeof server.name, &vector, 1, nullptr, 0, 0};
-        if (now > 1) {
-          header.msg_control = control.data();
-          header.msg_controllen = control.size();
-          cmsghdr* message = CMSG_FIRSTHDR(&header);
-          message->cmsg_level = SOL_UDP;
-          message->cmsg_type = UDP_SEGMENT;
-          message->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-          const auto segment = static_cast<std::uint16_t>(bytes);
-          std::memcpy(CMSG_DATA(message), &segment, sizeof segment);
-        }
-        if (::sendmsg(asker.descriptor, &header, 0) < 0) give_up("bench_throughput: sendmsg");
-        sent += now;
-      }
-    };
     Messages messages{64, 65536};
-    send(kOutstanding);
+    ask_bare(asker, server, kOutstanding, segments, bytes);
     std::size_t answered = 0;
     const auto begin = Clock::now();
     const double used_before = used;
     while (Clock::now() - begin < time) {
       if (!asker.readable(50)) {  // something was lost: begin again
-        send(kOutstanding);
+        ask_bare(asker, server, kOutstanding, segments, bytes);
         continue;
       }
       const int got = messages.receive(asker.descriptor);
       if (got <= 0) continue;
       const std::size_t more = messages.datagrams(got, bytes);
       answered += more;
-      send(more);
+      ask_bare(asker, server, more, segments, bytes);
     }
     const std::chrono::duration<double> took = Clock::now() - begin;
     const double server_seconds = used - used_before;
-    sample = {static_cast<double>(answered) / took.count(), server_seconds * 1e9 / static_cast<double>(answered),
-              server_seconds / took.count()};
+    sample = {static_cast<double>(answered) / took.count(),
+              server_seconds * 1e9 / static_cast<double>(answered), server_seconds / took.count()};
   }};
-  ask.join();
+  asking.join();
   stop = true;
-  echo.join();
+  serving.join();
   return sample;
 }
 
@@ -274,10 +285,12 @@ Sample with_holler(std::size_t bytes, std::chrono::milliseconds time) {
     next = [&](const holler::Result<holler::Reply>& reply) {
       if (reply) answered.store(answered.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       if (over.load(std::memory_order_relaxed)) return;
-      client->ask_async(peer, payload, {}, [&next](const holler::Result<holler::Reply>& result) { next(result); });
+      client->ask_async(peer, payload, {},
+                        [&next](const holler::Result<holler::Reply>& result) { next(result); });
     };
     for (std::size_t i = 0; i < kOutstanding; ++i) {
-      client->ask_async(peer, payload, {}, [&next](const holler::Result<holler::Reply>& result) { next(result); });
+      client->ask_async(peer, payload, {},
+                        [&next](const holler::Result<holler::Reply>& result) { next(result); });
     }
     std::this_thread::sleep_for(time / 4);  // the window opens
     const std::size_t before = answered;
@@ -314,8 +327,10 @@ int main(int words, char** word) {
     std::vector<Sample> samples{};
   };
   if (!json) {
-    std::printf("%zu outstanding from one peer, %d rounds of %d ms; the server on one processor, the asker on another\n",
-                kOutstanding, rounds, static_cast<int>(time.count()));
+    std::printf(
+        "%zu outstanding from one peer, %d rounds of %d ms; the server on one processor, the asker on "
+        "another\n",
+        kOutstanding, rounds, static_cast<int>(time.count()));
   }
   for (const std::size_t bytes : {std::size_t{32}, std::size_t{1200}}) {
     const std::size_t segments = std::min(kSegments, 65507 / bytes);
@@ -331,19 +346,23 @@ int main(int words, char** word) {
     const double best = median(systems[2].samples).per_second;
     const double one = median(systems[0].samples).per_second;
     if (!json) {
-      std::printf("\n%5zu bytes             answered/s   least   most   of one a call   of joined   server ns   server busy\n",
-                  bytes);
+      std::printf(
+          "\n%5zu bytes             answered/s   least   most   of one a call   of joined   server ns   "
+          "server busy\n",
+          bytes);
     }
     for (System& system : systems) {
       const Sample middle = median(system.samples);
       const auto [least, most] = std::ranges::minmax(system.samples, {}, &Sample::per_second);
       if (json) {
-        std::printf("{\"bytes\":%zu,\"system\":\"%s\",\"per_second\":%.0f,\"server_ns\":%.1f,\"server_busy\":%.2f}\n", bytes,
-                    system.name, middle.per_second, middle.server_ns, middle.server_busy);
+        std::printf(
+            "{\"bytes\":%zu,\"system\":\"%s\",\"per_second\":%.0f,\"server_ns\":%.1f,\"server_busy\":%.2f}\n",
+            bytes, system.name, middle.per_second, middle.server_ns, middle.server_busy);
       } else {
         std::printf("%-22s %9.3f M  %6.3f %6.3f  %13.2f  %10.2f  %10.0f  %10.0f %%\n", system.name,
-                    middle.per_second / 1e6, least.per_second / 1e6, most.per_second / 1e6, middle.per_second / one,
-                    middle.per_second / best, middle.server_ns, 100 * middle.server_busy);
+                    middle.per_second / 1e6, least.per_second / 1e6, most.per_second / 1e6,
+                    middle.per_second / one, middle.per_second / best, middle.server_ns,
+                    100 * middle.server_busy);
       }
     }
   }

@@ -20,10 +20,11 @@ enum class Sharing : std::uint8_t {
 /// What almost any path takes, as bytes of UDP payload (RFC 8899 §5.1.2, BASE_PLPMTU).
 inline constexpr std::size_t kBundleBytesCareful = 1200;
 
-/// However large the path's datagrams are, as on loopback: half of what can be had is had by then, and while one
-/// side reads a bundle the other can write the next.
+/// However large the path's datagrams are, as on loopback: half of what can be had is had by then, and while
+/// one side reads a bundle the other can write the next.
 inline constexpr std::size_t kBundleBytesMax = 16384;
-/// A bundle of so many messages is worth an answer of its own: what it makes ready leaves before the next is read.
+/// A bundle of so many messages is worth an answer of its own: what it makes ready leaves before the next is
+/// read.
 inline constexpr std::size_t kBundleLarge = 32;
 
 /// From where to where a message goes.

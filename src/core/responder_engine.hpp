@@ -106,7 +106,8 @@ class Responder::Engine {
   std::uint32_t open_job(const RequestCopy& copy, Job::State state = Job::State::open);
   void offer(Timestamp now, std::uint32_t job, Bytes payload, Delivery delivery);
   void queue_note(const RequestCopy& copy, ReplyKind kind, Duration retry_after, std::uint16_t reason = 0);
-  void send_off(Timestamp now, std::uint32_t slot, ReplyKind kind, Duration retry_after, std::uint16_t reason);
+  void send_off(Timestamp now, std::uint32_t slot, ReplyKind kind, Duration retry_after,
+                std::uint16_t reason);
 
   // what leaves
   Job* find_job(JobHandle handle) noexcept;

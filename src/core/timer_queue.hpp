@@ -12,8 +12,8 @@ namespace holler {
 /// One timer for each of many slots, numbered from 0: a binary heap that knows where each slot stands.
 ///
 /// Most timers never run out: they are moved to a later time, or removed, because an answer has come. So both
-/// only write down the true time of the slot, and leave its item in the heap where it is, at an earlier one. It
-/// is put right when it comes to the top, once, however often the timer has been moved since.
+/// only write down the true time of the slot, and leave its item in the heap where it is, at an earlier one.
+/// It is put right when it comes to the top, once, however often the timer has been moved since.
 class TimerQueue {
  public:
   /// Sets or moves the timer of a slot; kNever removes it.
