@@ -362,11 +362,14 @@ void AsyncAsks::on_end(const RequestEvent& event) {
   if (std::exchange(reported_, loop_.reports()) != loop_.reports()) {
     publish_stats();  // before anybody learns of the end, and looks
   }
-  finish(ask.done, std::move(result));
+  hand_over(ask.done, result);
   if (result) spare_ = std::move(result->payload);  // if it has been left there
 }
 
-void AsyncAsks::finish(const Callback& done, Result<Reply>&& result) {
+void AsyncAsks::finish(const Callback& done, Result<Reply> result) { hand_over(done, result); }
+
+/// @param result  whatever the callback does not take stays there
+void AsyncAsks::hand_over(const Callback& done, Result<Reply>& result) {
   count(-1);
   if (done) done(std::move(result));
 }

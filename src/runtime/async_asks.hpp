@@ -92,7 +92,8 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
   void transmit(Timestamp now);
   void receive(Timestamp now, std::uint32_t channel);
   void on_end(const RequestEvent& event);
-  void finish(const Callback& done, Result<Reply>&& result);
+  void finish(const Callback& done, Result<Reply> result);
+  void hand_over(const Callback& done, Result<Reply>& result);
   [[nodiscard]] Timestamp next_timeout() const;
   void publish();
   void publish_stats();

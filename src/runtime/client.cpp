@@ -135,8 +135,8 @@ void Client::State::end() {
 }
 
 void PendingAsk::cancel() {
+  // Nothing of this object changes: several threads may cancel at once. A second time finds nothing to end.
   if (const auto asks = asks_.lock()) asks->cancel(ask_);
-  asks_.reset();
 }
 
 Result<Client> Client::open(ClientOptions options) {
