@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -309,6 +310,13 @@ Sample with_holler(std::size_t bytes, std::chrono::milliseconds time) {
   return sample;
 }
 
+/// 0 where it is no number.
+int number_in(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size() ? number : 0;
+}
+
 Sample median(std::vector<Sample> samples) {
   std::ranges::sort(samples, {}, &Sample::per_second);
   return samples[samples.size() / 2];
@@ -319,8 +327,13 @@ Sample median(std::vector<Sample> samples) {
 int main(int words, char** word) {
   std::vector<std::string_view> options{word + 1, word + words};
   const bool json = std::erase(options, "--json") > 0;
-  const int rounds = !options.empty() ? std::max(1, std::atoi(options[0].data())) : 5;
-  const std::chrono::milliseconds time{options.size() > 1 ? std::max(50, std::atoi(options[1].data())) : 500};
+  const int rounds = options.empty() ? 5 : number_in(options[0]);
+  const int milliseconds = options.size() < 2 ? 500 : number_in(options[1]);
+  if (rounds < 1 || milliseconds < 50 || options.size() > 2) {
+    std::fprintf(stderr, "usage: bench_throughput [ROUNDS] [MILLISECONDS, at least 50] [--json]\n");
+    return 2;
+  }
+  const std::chrono::milliseconds time{milliseconds};
   struct System {
     const char* name;
     std::function<Sample(std::size_t)> run;
