@@ -23,6 +23,10 @@ namespace {
 /// A longer line is looked at in parts: it is nobody's JSON object.
 constexpr std::size_t kLineBytesMax = 1U << 20U;
 constexpr int kGraceMilliseconds = 2000;
+/// Reads of 64 KiB before there is time for something else; and of what is left when the process has ended,
+/// which is more than a pipe holds, unless a child of its own goes on writing.
+constexpr int kReadsAtOnce = 4;
+constexpr int kReadsAtEnd = 256;
 
 std::uint64_t occurrences(std::string_view text, std::string_view mark) {
   std::uint64_t count = 0;
@@ -143,9 +147,10 @@ Result<void> Victim::start() {
   return {};
 }
 
-void Victim::read_output() {
+/// Who writes faster than this reads must not keep it from everything else.
+void Victim::read_output(int reads_max) {
   std::array<char, 65536> buffer{};
-  while (pipe_ >= 0) {
+  for (int reads = 0; pipe_ >= 0 && reads < reads_max; ++reads) {
     const ssize_t count = ::read(pipe_, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EAGAIN) return;
@@ -164,7 +169,7 @@ void Victim::read_output() {
 
 void Victim::attend() {
   if (pid_ < 0 || has_ended()) return;
-  read_output();
+  read_output(kReadsAtOnce);
   int status = 0;
   if (::waitpid(pid_, &status, WNOHANG) != pid_) return;
   status_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -172,7 +177,7 @@ void Victim::attend() {
 }
 
 void Victim::finish_output() {
-  read_output();
+  read_output(kReadsAtEnd);
   output_.end();
   if (!ends_its_line_ && standard_output().is_terminal()) standard_output().write("\n");
 }

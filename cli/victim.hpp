@@ -73,7 +73,7 @@ class Victim {
   [[nodiscard]] std::vector<Endpoint> sockets() const;
 
  private:
-  void read_output();
+  void read_output(int reads_max);
   void finish_output();
   void end_process() noexcept;
 
