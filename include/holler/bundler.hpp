@@ -17,6 +17,16 @@ enum class Sharing : std::uint8_t {
   full,     ///< with others on the same way, up to what the path is known to take
 };
 
+/// How a copy of a request, or the answer to one, may travel. A path that loses large datagrams without a
+/// word must not lose all copies, nor a peer that has become one that takes a single message: each copy is
+/// sent more carefully than the one before.
+/// @param takes_bundles  the peer has said so
+/// @param attempt        which transmission of the request it is, or answers; from 1, 0 for unknown
+[[nodiscard]] constexpr Sharing sharing_of_attempt(bool takes_bundles, std::uint32_t attempt) noexcept {
+  if (!takes_bundles || attempt > 2) return Sharing::alone;
+  return attempt == 1 ? Sharing::full : Sharing::careful;
+}
+
 /// What almost any path takes, as bytes of UDP payload (RFC 8899 §5.1.2, BASE_PLPMTU).
 inline constexpr std::size_t kBundleBytesCareful = 1200;
 

@@ -184,16 +184,9 @@ Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableB
           .to = peer.endpoint,
           .channel = request.channel,
           .bytes = *bytes,
-          .sharing = sharing_of(request, peer),
+          .sharing = sharing_of_attempt(peer.bundles, request.attempts),
           .attempt = request.attempts,
           .wait = std::min(wait, stamp.time_left)};
-}
-
-/// A path that loses large datagrams without a word must not lose all copies of a request, nor a peer that
-/// has become one that takes a single message: each copy is sent more carefully than the one before.
-Sharing Requester::Engine::sharing_of(const RequestSlot& request, const Peer& peer) const noexcept {
-  if (!peer.bundles || request.attempts > 2) return Sharing::alone;
-  return request.attempts == 1 ? Sharing::full : Sharing::careful;
 }
 
 Duration Requester::Engine::first_wait(const RequestSlot& request, const Peer& peer) const noexcept {

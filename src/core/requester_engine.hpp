@@ -117,7 +117,6 @@ class Requester::Engine {
   void queue_fresh(Timestamp now, std::uint32_t slot);
   void let_go(std::uint32_t index);
   void release_held(Timestamp now);
-  Sharing sharing_of(const RequestSlot& request, const Peer& peer) const noexcept;
   bool may_send(const Peer& peer) const noexcept;
   Transmit transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer);
   Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept;

@@ -94,7 +94,8 @@ void Responder::Engine::send_off(Timestamp now, std::uint32_t slot, ReplyKind ki
                                  std::uint16_t reason) {
   Job& job = jobs_[slot];
   job.state = Job::State::leaving;
-  const bool waits = options_.bundle_delay > Duration::zero() && sharing_of(job.copy) != Sharing::alone;
+  const bool waits = options_.bundle_delay > Duration::zero() &&
+                     sharing_of_attempt(job.copy.bundles, job.copy.attempt) != Sharing::alone;
   (waits ? waiting_ : leaving_)
       .push_back({.kind = kind,
                   .reason = reason,
@@ -214,7 +215,7 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, const L
                           .bytes = bytes,
                           .kind = *kind,
                           .repeat = count_sent(*kind, entry),
-                          .sharing = sharing_of(copy)};
+                          .sharing = sharing_of_attempt(copy.bundles, copy.attempt)};
 }
 
 /// What may be said in place of it where it is too much for an address that may be forged.
@@ -251,12 +252,6 @@ bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
     default: break;
   }
   return repeat;
-}
-
-/// An asker who repeats itself may not have got what was sent in large datagrams.
-Sharing Responder::Engine::sharing_of(const RequestCopy& copy) noexcept {
-  if (!copy.bundles || copy.attempt > 2) return Sharing::alone;
-  return copy.attempt == 1 ? Sharing::full : Sharing::careful;
 }
 
 bool Responder::Engine::has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept {

@@ -119,7 +119,6 @@ class Responder::Engine {
   std::optional<ReplyKind> fitting(ReplyKind kind, const RequestCopy& copy, const CachedReply* entry,
                                    std::size_t payload_bytes);
   bool count_sent(ReplyKind kind, CachedReply* entry);
-  static Sharing sharing_of(const RequestCopy& copy) noexcept;
   void release_waiting(Timestamp now);
   bool has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept;
   bool within_amplification(const RequestCopy& copy, const CachedReply* entry,

@@ -1,7 +1,5 @@
 #include "net/path_mtu.hpp"
 
-#include <algorithm>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "net/sockaddr.hpp"
@@ -11,8 +9,6 @@ namespace holler {
 namespace {
 
 constexpr std::uint16_t kAnyPort = 9;  // of the peer; nothing is sent there
-constexpr std::size_t kHeadersV4 = 28;
-constexpr std::size_t kHeadersV6 = 48;
 
 }  // namespace
 
@@ -33,15 +29,12 @@ std::size_t PathMtu::ask_kernel(const Address& peer) {
   if (!socket) return kUnknownBytes;
   const SocketName name{{peer, kAnyPort}, family};
   if (::connect(socket.get(), name.get(), name.size()) != 0) return kUnknownBytes;
-  const auto mtu = peer.is_v6() ? get_option(socket.get(), IPPROTO_IPV6, IPV6_MTU)
-                                : get_option(socket.get(), IPPROTO_IP, IP_MTU);
+  const auto bytes = path_payload_bytes(socket.get(), peer);
   // The old association would choose the source of the next one (seen on Linux 6.18), and its port hears
   // what nobody reads.
   const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
   (void)::connect(socket.get(), &nobody, sizeof nobody);
-  const std::size_t headers = peer.is_v6() ? kHeadersV6 : kHeadersV4;
-  if (!mtu || static_cast<std::size_t>(*mtu) <= headers) return kUnknownBytes;
-  return std::min(static_cast<std::size_t>(*mtu) - headers, payload_bytes_max(peer));
+  return bytes.value_or(kUnknownBytes);
 }
 
 }  // namespace holler

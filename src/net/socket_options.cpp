@@ -27,6 +27,15 @@ constexpr std::array<Setting, 2> kReportsOfV6{
 
 }  // namespace
 
+std::optional<std::size_t> path_payload_bytes(int descriptor, const Address& peer) noexcept {
+  const bool v6 = peer.is_v6();
+  const auto mtu =
+      v6 ? get_option(descriptor, IPPROTO_IPV6, IPV6_MTU) : get_option(descriptor, IPPROTO_IP, IP_MTU);
+  const std::size_t headers_bytes = v6 ? 48 : 28;
+  if (!mtu || *mtu <= static_cast<int>(headers_bytes)) return std::nullopt;
+  return std::min(payload_bytes_max(peer), static_cast<std::size_t>(*mtu) - headers_bytes);
+}
+
 Result<void> enable_reports(int descriptor, int family) {
   int failed = 0;
   for (const auto& [level, name] : kReportsOfBoth) {

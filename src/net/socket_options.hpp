@@ -21,6 +21,10 @@ namespace holler {
   return value;
 }
 
+/// What the kernel knows of the path of a connected socket (ip(7), IP_MTU), in bytes of UDP payload; nullopt
+/// where it does not say.
+[[nodiscard]] std::optional<std::size_t> path_payload_bytes(int descriptor, const Address& peer) noexcept;
+
 /// What every socket of holler's tells: where datagrams were sent to, ICMP errors, and what was dropped.
 [[nodiscard]] Result<void> enable_reports(int descriptor, int family);
 

@@ -63,17 +63,6 @@ std::optional<Error> objection(const OutgoingDatagram& datagram, const Endpoint&
   return std::nullopt;
 }
 
-/// Where the path's MTU is what a datagram exceeds, the socket may know it (ip(7), IP_MTU: connected only).
-std::size_t payload_bytes_that_fit(int descriptor, const Endpoint& to) {
-  const bool v6 = to.address.is_v6();
-  const auto mtu =
-      v6 ? get_option(descriptor, IPPROTO_IPV6, IPV6_MTU) : get_option(descriptor, IPPROTO_IP, IP_MTU);
-  const std::size_t headers_bytes = v6 ? 48 : 28;
-  const std::size_t bytes_max = payload_bytes_max(to.address);
-  if (!mtu || *mtu <= static_cast<int>(headers_bytes)) return bytes_max;
-  return std::min(bytes_max, static_cast<std::size_t>(*mtu) - headers_bytes);
-}
-
 }  // namespace
 
 /// How many datagrams, from the first, may go down in one piece: they differ in nothing but their contents,
@@ -169,7 +158,9 @@ SendReport UdpSocket::send(std::span<const OutgoingDatagram> datagrams) {
     if (errno == ECONNREFUSED) break;  // never about the datagram being sent: more errors are coming in
     report.error = send_failure(errno, destination(first), datagrams[first]);
     if (report.error->code == ErrorCode::too_large) {
-      report.error->payload_bytes_max = payload_bytes_that_fit(descriptor, destination(first));
+      const Address peer = destination(first).address;
+      report.error->payload_bytes_max =
+          path_payload_bytes(descriptor, peer).value_or(payload_bytes_max(peer));
     }
     break;
   }
