@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,8 @@ struct Settings {
   std::optional<std::uint64_t> seed;
   std::string interface;
   std::uint32_t receive_buffer_bytes = 4U << 20U;
+  std::uint32_t threads = 1;
+  Duration spin{};
   std::vector<Subnet> allowed;
   bool json = false;
   bool quiet = false;
@@ -64,12 +67,18 @@ struct Settings {
 std::function<std::optional<DropReason>(const Incoming&)> make_filter(const Settings& settings,
                                                                       std::uint64_t seed) {
   if (settings.allowed.empty() && settings.drop.part == 0) return {};
+  struct Luck {
+    explicit Luck(std::uint64_t seed) : random{seed} {}
+    std::mutex mutex;
+    SeededRandom random;
+  };
   return [allowed = settings.allowed, drop = settings.drop,
-          random = SeededRandom{seed}](const Incoming& incoming) mutable -> std::optional<DropReason> {
+          luck = std::make_shared<Luck>(seed)](const Incoming& incoming) -> std::optional<DropReason> {
     const auto has_asker = [&](const Subnet& block) { return block.contains(incoming.from.address); };
     if (!allowed.empty() && std::none_of(allowed.begin(), allowed.end(), has_asker))
       return DropReason::not_allowed;
-    if (random.chance(drop)) return DropReason::simulated_loss;
+    const std::scoped_lock lock{luck->mutex};  // several threads may serve
+    if (luck->random.chance(drop)) return DropReason::simulated_loss;
     return std::nullopt;
   };
 }
@@ -165,6 +174,8 @@ ExitCode run(const Settings& settings) {
                               .port = place->port,
                               .interface = settings.interface,
                               .receive_buffer_bytes = settings.receive_buffer_bytes,
+                              .threads = settings.threads,
+                              .spin = settings.spin,
                               .filter = make_filter(settings, seed),
                               .tracer = [&](const TraceEvent& event) {
                                 log.note(event);
@@ -233,6 +244,13 @@ void add_options(CLI::App& command, Settings& settings) {
       ->type_name("NAME");
   add_value(command, "--receive-buffer", settings.receive_buffer_bytes, parse_count,
             "Ask the kernel for so much room for datagrams that wait to be read (default 4194304)", "BYTES");
+  add_value(command, "--threads", settings.threads, parse_count,
+            "Serve in so many threads, each with a socket of its own; an asker stays with one (default 1)",
+            "N");
+  add_value(command, "--spin", settings.spin, parse_duration,
+            "After a datagram, look for the next for so long before going to sleep: quicker answers, a busy "
+            "processor (default 0)",
+            "DURATION");
   const auto read_block = [&settings](const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
       const auto block = parse_block(text);

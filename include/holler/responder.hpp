@@ -131,6 +131,8 @@ struct ResponderStats {
   std::uint64_t restarted = 0;  ///< "restarted" notes sent: requests for another life
   std::uint64_t verified = 0;   ///< addresses that showed a valid cookie
   DropCounts dropped;
+
+  ResponderStats& operator+=(const ResponderStats& other) noexcept;
 };
 
 /// How much of what docs/limits.md bounds is in use.

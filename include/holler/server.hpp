@@ -25,6 +25,7 @@
 namespace holler {
 
 struct Completion;
+class ServingLoop;
 
 /// A request, as a handler sees it.
 struct Request {
@@ -89,7 +90,7 @@ class ReplyWriter {
   [[nodiscard]] std::size_t payload_bytes_max() const noexcept;
 
  private:
-  friend class Server;
+  friend class ServingLoop;
   struct State;
   explicit ReplyWriter(State& state) noexcept : state_{&state} {}
   State* state_;
@@ -101,7 +102,15 @@ struct ServerOptions {
   std::string interface;           ///< only this interface; empty for any
   ResponderOptions responder{};
   bool answer_plain = true;  ///< also answer datagrams that are not holler's, as plain requests
-  std::size_t receive_buffer_bytes = std::size_t{4} << 20U;
+  std::size_t receive_buffer_bytes = std::size_t{4} << 20U;  ///< for each thread
+  /// Threads that serve, 1..1024, each with a socket of its own at the same address (SO_REUSEPORT), which
+  /// programs of the same user may then share if they ask for that. The handler, `filter` and `tracer` are
+  /// called by all of them at once. A conversation stays with one thread; the bounds of `responder` are
+  /// divided among them.
+  std::size_t threads = 1;
+  /// After a datagram, look for the next one for so long before going to sleep: the answer to it comes tens
+  /// of microseconds earlier, and a processor is busy with looking. 0: sleep at once.
+  Duration spin{};
   /// Looks at each datagram first: a reason drops it, before anything else is done with it.
   std::function<std::optional<DropReason>(const Incoming&)> filter;
   Tracer tracer;  ///< empty for none
@@ -116,17 +125,19 @@ class Server {
  public:
   using Handler = std::function<void(const Request&, ReplyWriter&)>;
 
-  /// @error address_in_use, address_not_local, permission_denied, name_unknown, invalid_argument
+  /// @error address_in_use, address_not_local, permission_denied, name_unknown, out_of_resources,
+  ///        invalid_argument (also for a number of threads that is none)
   [[nodiscard]] static Result<Server> bind(ServerOptions options = {});
   Server(Server&&) noexcept;
   Server& operator=(Server&&) noexcept;
   ~Server();
 
-  /// Serves in the caller's thread until `stop` is requested, or for ever. Replies that are ready when it
-  /// stops are still sent; those deferred and not answered by then are sent if `serve` is called again.
-  /// What the handler throws leaves this function; its request is refused with reason 65534, whatever else
-  /// has arrived with it is lost as on the way, and `serve` may be called again.
-  /// @error system: the socket has failed for good
+  /// Serves in the caller's thread, and in `threads` - 1 of its own, until `stop` is requested, or for ever.
+  /// Replies that are ready when it stops are still sent, for which it waits up to 1 s where the kernel has
+  /// no room; those deferred and not answered by then are sent if `serve` is called again. What the handler
+  /// throws leaves this function; its request is refused with reason 65534, whatever else has arrived with it
+  /// is lost as on the way, and `serve` may be called again.
+  /// @error system: a socket has failed for good; out_of_resources: no thread to be had
   [[nodiscard]] Result<void> serve(const Handler& handler, const std::stop_token& stop = {});
 
   [[nodiscard]] Endpoint local_address() const;

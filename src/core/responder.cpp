@@ -346,4 +346,19 @@ std::size_t Responder::remembered_bytes() const noexcept { return engine_->remem
 ResponderOccupancy Responder::occupancy() const noexcept { return engine_->occupancy(); }
 const ResponderStats& Responder::stats() const noexcept { return engine_->stats(); }
 
+ResponderStats& ResponderStats::operator+=(const ResponderStats& other) noexcept {
+  received += other.received;
+  bundled += other.bundled;
+  requests += other.requests;
+  answered += other.answered;
+  repeated += other.repeated;
+  working += other.working;
+  busy += other.busy;
+  refused += other.refused;
+  restarted += other.restarted;
+  verified += other.verified;
+  dropped += other.dropped;
+  return *this;
+}
+
 }  // namespace holler

@@ -88,7 +88,7 @@ RequesterStats AskLoop::take_stats() noexcept {
   return stats;
 }
 
-Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const OnEnd& on_end) {
+Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, bool woken, const OnEnd& on_end) {
   UdpSocket* socket = channels_.socket_of(channel);
   if (socket == nullptr) return 0;
   const auto count = socket->receive(batch_);
@@ -111,7 +111,7 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, const
     if (messages >= kBundleLarge) transmit(now, on_end);
   }
   socket = channels_.socket_of(channel);  // a question that ended may have taken its socket with it
-  if (socket != nullptr && (*count == 0 || socket->errors_waiting())) {
+  if (socket != nullptr && ((woken && *count == 0) || socket->errors_waiting())) {
     receive_errors(now, channel, *socket);
     report_ended(on_end);
   }

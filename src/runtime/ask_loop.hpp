@@ -34,8 +34,10 @@ class AskLoop {
   /// @return the socket that has no room at the moment, or nullptr
   UdpSocket* transmit(Timestamp now, const OnEnd& on_end);
   /// Takes in what has arrived on a channel: datagrams, or else ICMP errors.
+  /// @param woken  the kernel has said that there is something: an error, if it is no datagram
   /// @return how many datagrams; a full batch means that there may be more
-  [[nodiscard]] Result<std::size_t> receive(Timestamp now, std::uint32_t channel, const OnEnd& on_end);
+  [[nodiscard]] Result<std::size_t> receive(Timestamp now, std::uint32_t channel, bool woken,
+                                            const OnEnd& on_end);
   void report_ended(const OnEnd& on_end);
   /// Goes up before each series of ends that is told.
   [[nodiscard]] std::uint64_t reports() const noexcept { return reports_; }

@@ -172,29 +172,47 @@ void AsyncAsks::run() {
     now_ = monotonic_now();
     take_orders(now_);
     transmit(now_);
-    publish();
     if (stopping_) break;
-    const Timestamp next = next_timeout();
-    const auto ready = poller_.wait(next == kNever ? kForever : next - now_);
-    now_ = monotonic_now();
-    if (!ready) {  // epoll itself has failed: nothing will ever arrive
-      const std::scoped_lock lock{mutex_};
-      failure_ = ready.error();
-      stopping_ = true;
+    if (now_ < awake_until_) {
+      look();
+    } else if (!sleep()) {
       break;
-    }
-    for (const std::uint64_t token : *ready) {
-      if (token == kWakeToken) {
-        wake_.drain();
-      } else {
-        receive(now_, static_cast<std::uint32_t>(token));
-      }
     }
     loop_.requester().handle_timeout(now_);
     expire_waiting(now_);
   }
   cancel_all();
   publish();
+}
+
+/// Waits for a datagram, another thread, or a timer, and takes in what has arrived.
+/// @return false: nothing will ever arrive
+bool AsyncAsks::sleep() {
+  publish();
+  const Timestamp next = next_timeout();
+  const auto ready = poller_.wait(next == kNever ? kForever : next - now_);
+  now_ = monotonic_now();
+  if (!ready) {  // epoll itself has failed
+    const std::scoped_lock lock{mutex_};
+    failure_ = ready.error();
+    stopping_ = true;
+    return false;
+  }
+  for (const std::uint64_t token : *ready) {
+    if (token == kWakeToken) {
+      wake_.drain();
+    } else {
+      receive(now_, static_cast<std::uint32_t>(token), true);
+    }
+  }
+  return true;
+}
+
+/// Takes in what has arrived, without waiting.
+void AsyncAsks::look() {
+  for (std::uint32_t channel = 0; channel < kSharedChannels; ++channel) {
+    if (channels_[channel].socket) receive(now_, channel, false);
+  }
 }
 
 void AsyncAsks::take_orders(Timestamp now) {
@@ -339,10 +357,12 @@ void AsyncAsks::transmit(Timestamp now) {
   }
 }
 
-void AsyncAsks::receive(Timestamp now, std::uint32_t channel) {
+void AsyncAsks::receive(Timestamp now, std::uint32_t channel, bool woken) {
   for (int batch = 0; batch < kBatchesInARow; ++batch) {
-    const auto count = loop_.receive(now, channel, on_end_);
-    if (!count || *count < loop_.batch_datagrams()) return;
+    const auto count = loop_.receive(now, channel, woken, on_end_);
+    if (!count) return;
+    if (*count > 0 && options_.spin > Duration::zero()) awake_until_ = later(now, options_.spin);
+    if (*count < loop_.batch_datagrams()) return;
   }
 }
 

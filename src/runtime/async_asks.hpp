@@ -90,7 +90,9 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
   [[nodiscard]] Result<void> open_channel(std::uint32_t channel, const Endpoint& peer);
   void release_channel(std::uint32_t channel);
   void transmit(Timestamp now);
-  void receive(Timestamp now, std::uint32_t channel);
+  [[nodiscard]] bool sleep();
+  void look();
+  void receive(Timestamp now, std::uint32_t channel, bool woken);
   void on_end(const RequestEvent& event);
   void finish(const Callback& done, Result<Reply> result);
   void hand_over(const Callback& done, Result<Reply>& result);
@@ -115,7 +117,8 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
   std::vector<Ask> asks_;                                     // by the slot of the request
   std::unordered_map<std::uint64_t, RequestHandle> handles_;  // of those that other threads have asked
   std::unordered_map<std::uint64_t, std::unique_ptr<StopCallback>> stops_;  // of those that can be stopped
-  Timestamp now_;                                                           // when the thread has last looked
+  Timestamp awake_until_ = Timestamp::min();
+  Timestamp now_;               // when the thread has last looked
   std::uint64_t reported_ = 0;  // of the loop's reports, those whose statistics have been published
   ByteVector spare_;            // memory of the last reply, for the next one
   std::map<std::uint64_t, Submission> waiting_;  // for a socket of their own, in the order of asking

@@ -30,17 +30,22 @@ class Completions {
     {
       const std::scoped_lock lock{mutex_};
       waiting_.push_back(std::move(completion));
+      any_.store(true, std::memory_order_relaxed);
     }
     wake_.notify();
   }
   [[nodiscard]] std::vector<Completion> take() {
     const std::scoped_lock lock{mutex_};
+    any_.store(false, std::memory_order_relaxed);
     return std::exchange(waiting_, {});
   }
+  /// Takes no lock. Who pushes wakes the server afterwards, so that it looks again.
+  [[nodiscard]] bool waiting() const noexcept { return any_.load(std::memory_order_relaxed); }
   [[nodiscard]] const WakeEvent& wake() const noexcept { return wake_; }
 
  private:
   WakeEvent wake_;
+  std::atomic<bool> any_{false};
   std::mutex mutex_;
   std::vector<Completion> waiting_;
 };

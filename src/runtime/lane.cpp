@@ -44,6 +44,7 @@ Lane::Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local
     : socket_{std::move(socket)},
       local_{local},
       fresh_port_{options.codec->traits().fresh_port},
+      spin_{options.spin},
       loop_{options,
             {.socket_of = [this](std::uint32_t) { return &socket_; },
              .local_of = [this](std::uint32_t) { return local_; }},
@@ -69,6 +70,8 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
   const std::stop_callback on_stop{options.stop, [this] {
                                      if (wake_) wake_->notify();
                                    }};
+  Timestamp awake_until = Timestamp::min();
+  std::uint64_t sent = 0;
   while (!result) {
     const UdpSocket* blocked = loop_.transmit(now, on_end);
     found_no_way_ = found_no_way_ || loop_.found_no_way(started.handle);
@@ -78,9 +81,13 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
       loop_.report_ended(on_end);
       break;
     }
-    auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
+    if (spin_ > Duration::zero() && std::exchange(sent, requester.stats().transmitted) != sent) {
+      awake_until = later(now, spin_);
+    }
+    const bool awake = now < awake_until && blocked == nullptr;
+    auto ready = awake ? true : wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
     now = monotonic_now();
-    auto received = ready && *ready ? loop_.receive(now, 0, on_end) : Result<std::size_t>{0};
+    auto received = ready && *ready ? loop_.receive(now, 0, !awake, on_end) : Result<std::size_t>{0};
     if (!ready || !received) {
       requester.cancel(now, started.handle);
       loop_.report_ended(on_end);

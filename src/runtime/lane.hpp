@@ -36,6 +36,7 @@ class Lane {
   UdpSocket socket_;
   Endpoint local_;
   bool fresh_port_;
+  Duration spin_;
   AskLoop loop_;
   bool reusable_ = false;
   bool found_no_way_ = false;

@@ -1,315 +1,148 @@
 #include "holler/server.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
-#include "holler/codecs.hpp"
 #include "holler/names.hpp"
 #include "holler/system.hpp"
 #include "holler/udp_socket.hpp"
 
-#include "net/poller.hpp"
-#include "runtime/outbox.hpp"
-#include "runtime/reply_writer.hpp"
+#include "net/shared_port.hpp"
+#include "runtime/serving_loop.hpp"
 
 namespace holler {
 namespace {
 
-constexpr std::size_t kBatchDatagrams = 32;
-constexpr std::uint64_t kSocketToken = 0;
-constexpr std::uint64_t kWakeToken = 1;
+constexpr std::size_t kThreadsMax = 1024;
 
-std::initializer_list<const Codec*> codecs_for(bool answer_plain) {
-  static const std::initializer_list<const Codec*> kBoth{&holler_codec(), &plain_codec()};
-  static const std::initializer_list<const Codec*> kHoller{&holler_codec()};
-  return answer_plain ? kBoth : kHoller;
+/// What each of several loops may take up, so that together they keep within what was asked for.
+ResponderOptions share_of(const ServerOptions& options) {
+  ResponderOptions share = options.responder;
+  for (std::size_t* bound :
+       {&share.jobs_max, &share.conversations_max, &share.replies_max, &share.reply_bytes_max}) {
+    *bound = (*bound + options.threads - 1) / options.threads;
+  }
+  return share;
 }
 
-ResponderOptions responder_options(const ServerOptions& options) {
-  ResponderOptions result = options.responder;
-  result.bundles = true;  // `receive_one` hands in all that a datagram holds
-  return result;
+/// What the loops of several threads have come to.
+class Outcomes {
+ public:
+  explicit Outcomes(std::stop_source& all) noexcept : all_{all} {}
+
+  /// Runs one loop to its end; the first that fails ends the others.
+  template <class Serve>
+  void run(Serve&& serve) noexcept {
+    try {
+      if (auto served = serve(); !served) fail([&] { error_ = std::move(served.error()); });
+    } catch (...) {
+      fail([&] { thrown_ = std::current_exception(); });
+    }
+  }
+  void fail(Error error) {
+    fail([&] { error_ = std::move(error); });
+  }
+  /// When all have ended.
+  [[nodiscard]] Result<void> result() {
+    if (thrown_) std::rethrow_exception(thrown_);
+    if (error_) return failure(std::move(*error_));
+    return {};
+  }
+
+ private:
+  template <class Keep>
+    requires std::is_invocable_v<Keep>
+  void fail(Keep&& keep) {
+    const std::scoped_lock lock{mutex_};
+    if (!error_ && !thrown_) keep();
+    all_.request_stop();
+  }
+  std::stop_source& all_;
+  std::mutex mutex_;
+  std::optional<Error> error_;
+  std::exception_ptr thrown_;
+};
+
+Error no_thread(const std::system_error& error) {
+  return {.code = ErrorCode::out_of_resources,
+          .system_errno = error.code().value(),
+          .attempted = "start a thread to serve",
+          .endpoint = {},
+          .advice = "serve with fewer threads, or raise the limit on processes (ulimit -u)",
+          .payload_bytes_max = {}};
 }
 
 }  // namespace
 
 struct Server::State {
-  State(ServerOptions settings, UdpSocket bound, Poller epoll, WakeEvent wake)
-      : options{std::move(settings)},
-        socket{std::move(bound)},
-        local{socket.local_address()},
-        poller{std::move(epoll)},
-        responder{codecs_for(options.answer_plain), random, responder_options(options)},
-        batch{kBatchDatagrams} {
-    writer.completions = std::make_shared<Completions>(std::move(wake));
-  }
+  ServerOptions options;
+  std::vector<std::unique_ptr<ServingLoop>> loops;
 
-  Result<void> serve(const Handler& handler, const std::stop_token& stop);
-  Result<bool> receive(Timestamp now, const Handler& handler);
-  std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Handler& handler);
-  void handle(Timestamp now, const IncomingRequest& incoming, const Handler& handler);
-  void complete(Timestamp now, const Completion& completion, Timestamp not_before = Timestamp::min());
-  void answer(Timestamp now);
-  void transmit(Timestamp now);
-  void trace(Timestamp now, const Incoming& incoming, const ReceiptResult& result) const;
-  void trace_departure(Timestamp now, Bytes message, const ResponseTransmit& note, int system_errno) const;
-  void receive_errors(Timestamp now);
-  void publish(bool with_kernel_drops);
-
-  const ServerOptions options;
-  UdpSocket socket;
-  Endpoint local;
-  Poller poller;
-  SystemRandom random;
-  Responder responder;
-  ReceiveBatch batch;
-  Outbox<ResponseTransmit> outbox;
-  ReplyWriter::State writer;
-  bool waits_for_room = false;
-  std::uint64_t filtered = 0;
-  DropCounts dropped;  // beside the responder's
-
-  mutable std::mutex mutex;
-  ServerStats published;
+  [[nodiscard]] Result<void> serve(const Handler& handler, const std::stop_token& stop);
 };
 
 Result<void> Server::State::serve(const Handler& handler, const std::stop_token& stop) {
-  const WakeEvent& wake = writer.completions->wake();
-  const std::stop_callback on_stop{stop, [&wake] { wake.notify(); }};
-  bool more = true;
-  while (!stop.stop_requested()) {
-    Timestamp now = monotonic_now();
-    const Timestamp next = responder.next_timeout();
-    Duration timeout = next == kNever ? kForever : next - now;
-    if (more) timeout = Duration::zero();
-    const auto ready = poller.wait(timeout);
-    if (!ready) return failure(ready.error());
-    now = monotonic_now();
-    more = false;
-    for (const std::uint64_t token : *ready) {
-      if (token == kWakeToken) {
-        wake.drain();
-        continue;
-      }
-      const auto full = receive(now, handler);
-      if (!full) return failure(full.error());
-      more = *full;
-    }
-    answer(now);
-    publish(!more);  // a system call that a busy server saves
-  }
-  answer(monotonic_now());
-  publish(true);
-  return {};
-}
-
-/// Takes over what handlers have finished, and sends what is due.
-void Server::State::answer(Timestamp now) {
-  for (const Completion& completion : writer.completions->take()) complete(now, completion);
-  responder.handle_timeout(now);
-  transmit(now);
-}
-
-Result<bool> Server::State::receive(Timestamp now, const Handler& handler) {
-  if (!outbox.empty()) {  // the kernel takes no more replies: let requests wait in its buffer
-    receive_errors(now);
-    return false;
-  }
-  const auto count = socket.receive(batch);
-  if (!count) return failure(count.error());
-  for (const ReceivedDatagram& datagram : batch.datagrams()) {
-    if (receive_one(now, datagram, handler) >= kBundleLarge) transmit(now);
-  }
-  if (*count == 0 || socket.errors_waiting()) receive_errors(now);
-  return *count >= kBatchDatagrams;
-}
-
-/// @return how many messages it held
-std::size_t Server::State::receive_one(Timestamp now, const ReceivedDatagram& datagram,
-                                       const Handler& handler) {
-  Incoming incoming{.from = datagram.from,
-                    .to = {datagram.reply_from, datagram.to.port},
-                    .channel = 0,
-                    .interface = datagram.interface,
-                    .delivery = datagram.delivery,
-                    .bytes = datagram.bytes,
-                    .truncated = datagram.truncated,
-                    .waited = datagram.waited};
-  if (options.filter) {
-    if (const auto reason = options.filter(incoming)) {
-      ++filtered;
-      dropped.add(*reason);
-      if (options.tracer) trace(now, incoming, {.receipt = Receipt::dropped, .drop = *reason});
-      return 0;
-    }
-  }
-  std::size_t messages = 0;
-  do {
-    ++messages;
-    const ReceiptResult result = responder.handle_datagram(now, incoming);
-    if (options.tracer) trace(now, incoming, result);
-    if (const auto request = responder.poll_request()) handle(now, *request, handler);
-    incoming.bytes = result.rest;
-    incoming.continued = true;
-  } while (!incoming.bytes.empty());
-  return messages;
-}
-
-void Server::State::handle(Timestamp now, const IncomingRequest& incoming, const Handler& handler) {
-  writer.begin(incoming.job, responder.reply_bytes_max(incoming.job));
-  ReplyWriter reply{writer};
-  try {
-    handler({.from = incoming.from,
-             .to = incoming.to,
-             .payload = incoming.payload,
-             .identified = incoming.codec->traits().id_bits > 0,
-             .attempt = incoming.attempt,
-             .time_left = incoming.time_left,
-             .delivery = incoming.delivery},
-            reply);
-  } catch (...) {  // not to be told "working" until its deadline, nor to be run again
-    responder.refuse(now, incoming.job, kHandlerFailed);
-    transmit(now);
-    publish(true);
-    throw;
-  }
-  if (writer.deferred) return;
-  Completion completion{.job = incoming.job,
-                        .kind = writer.kind,
-                        .payload = std::move(writer.payload),
-                        .reason = writer.reason,
-                        .retry_after = writer.retry_after};
-  complete(now, completion,
-           writer.hold_back > Duration::zero() ? later(now, writer.hold_back) : Timestamp::min());
-  writer.payload = std::move(completion.payload);
-}
-
-void Server::State::complete(Timestamp now, const Completion& completion, Timestamp not_before) {
-  switch (completion.kind) {
-    case Completion::Kind::reply:
-      // Too large can only be a deferred reply: a handler's own is refused where it is written.
-      if (!responder.reply(now, completion.job, completion.payload, not_before)) {
-        responder.refuse(now, completion.job, kReplyTooLarge);
-      }
-      break;
-    case Completion::Kind::refuse: responder.refuse(now, completion.job, completion.reason); break;
-    case Completion::Kind::busy: responder.postpone(now, completion.job, completion.retry_after); break;
-    case Completion::Kind::ignore: responder.ignore(now, completion.job); break;
-  }
-}
-
-void Server::State::transmit(Timestamp now) {
-  const UdpSocket* blocked = nullptr;
-  do {
-    while (outbox.has_room()) {
-      const auto transmit = responder.poll_transmit(now, outbox.room());
-      if (!transmit) break;
-      // A broadcast is answered from the address that this host has on that network.
-      outbox.add(now, {.to = transmit->to, .from = transmit->from.address, .interface = transmit->interface},
-                 *transmit);
-    }
-    if (outbox.empty()) break;
-    const auto socket_of = [this](const ResponseTransmit&) { return &socket; };
-    const auto on_failed = [&](Bytes message, const ResponseTransmit& note, const Error& error) {
-      dropped.add(DropReason::send_failed);
-      if (options.tracer) trace_departure(now, message, note, error.system_errno);
+  if (loops.size() == 1) return loops.front()->serve(handler, stop);
+  std::stop_source all;
+  Outcomes outcomes{all};
+  {
+    const std::stop_callback on_stop{stop, [&all] { all.request_stop(); }};
+    const auto run = [&](ServingLoop& loop) {
+      outcomes.run([&] { return loop.serve(handler, all.get_token()); });
     };
-    if (options.tracer) {
-      const auto on_sent = [&](Bytes message, const ResponseTransmit& note) {
-        trace_departure(now, message, note, 0);
-      };
-      blocked = outbox.flush(socket_of, on_sent, on_failed);
-    } else {
-      blocked = outbox.flush(socket_of, nullptr, on_failed);
+    std::vector<std::jthread> threads;
+    try {
+      for (const auto& loop : std::span{loops}.subspan(1))
+        threads.emplace_back([&run, &loop] { run(*loop); });
+      run(*loops.front());
+    } catch (const std::system_error& error) {
+      outcomes.fail(no_thread(error));
     }
-  } while (blocked == nullptr);
-  if ((blocked != nullptr) != waits_for_room) {
-    waits_for_room = blocked != nullptr;
-    poller.want_only_write(socket.native_handle(), kSocketToken, waits_for_room);
   }
-}
-
-/// @param system_errno  why it could not be sent; 0: it has left
-void Server::State::trace_departure(Timestamp now, Bytes message, const ResponseTransmit& note,
-                                    int system_errno) const {
-  TraceEvent event{.kind = TraceEvent::Kind::sent,
-                   .when = now,
-                   .local = note.from,
-                   .peer = note.to,
-                   .bytes = message.size(),
-                   .reply_kind = note.kind,
-                   .repeat = note.repeat,
-                   .datagram = message};
-  if (system_errno != 0) {
-    event.kind = TraceEvent::Kind::dropped;
-    event.drop = DropReason::send_failed;
-    event.system_errno = system_errno;
-  }
-  options.tracer(event);
-}
-
-void Server::State::trace(Timestamp now, const Incoming& incoming, const ReceiptResult& result) const {
-  const Bytes message = incoming.bytes.first(incoming.bytes.size() - result.rest.size());
-  TraceEvent event{.kind = TraceEvent::Kind::received,
-                   .when = now,
-                   .local = incoming.to,
-                   .peer = incoming.from,
-                   .bytes = message.size(),
-                   .datagram = message};
-  event.repeat = result.receipt == Receipt::repeat_working || result.receipt == Receipt::repeat_answered;
-  if (result.receipt == Receipt::dropped) {
-    event.kind = TraceEvent::Kind::dropped;
-    event.drop = result.drop;
-  }
-  options.tracer(event);
-}
-
-void Server::State::receive_errors(Timestamp now) {
-  // An asker that has gone is not this server's failure: the news is taken out of the queue, and shown.
-  for (const SocketError& error : socket.receive_errors()) {
-    if (!options.tracer) continue;
-    options.tracer({.kind = TraceEvent::Kind::icmp,
-                    .when = now,
-                    .local = local,
-                    .peer = error.destination,
-                    .bytes = error.quote.size(),
-                    .system_errno = error.system_errno,
-                    .datagram = error.quote});
-  }
-}
-
-void Server::State::publish(bool with_kernel_drops) {
-  const std::scoped_lock lock{mutex};
-  published.responder = responder.stats();
-  published.responder.received += filtered;
-  published.responder.dropped += dropped;
-  if (with_kernel_drops) published.kernel_drops = socket.kernel_drops();
+  return outcomes.result();
 }
 
 Result<Server> Server::bind(ServerOptions options) {
+  if (options.threads < 1 || options.threads > kThreadsMax) {
+    return failure({.code = ErrorCode::invalid_argument,
+                    .attempted = "serve",
+                    .endpoint = {},
+                    .advice = format("the number of threads is from 1 to {}", kThreadsMax),
+                    .payload_bytes_max = {}});
+  }
   const auto local = resolve_local(options.host, options.port);
   if (!local) return failure(local.error());
-  auto socket = UdpSocket::bind(*local, {.interface = options.interface,
-                                         .receive_buffer_bytes = options.receive_buffer_bytes,
-                                         .coalesce = true});
+  const SocketOptions socket_options{
+      .interface = options.interface, .receive_buffer_bytes = options.receive_buffer_bytes, .coalesce = true};
+  auto sockets = bind_shared(*local, socket_options, options.threads, ServingLoop::kSteering);
   const bool every_address = options.host.empty() || options.host == "*";
-  if (!socket && every_address && socket.error().code == ErrorCode::unsupported) {
+  if (!sockets && every_address && sockets.error().code == ErrorCode::unsupported) {
     // A host without IPv6 still has "every address".
-    socket = UdpSocket::bind({Address::any_v4(), local->port},
-                             {.interface = options.interface,
-                              .receive_buffer_bytes = options.receive_buffer_bytes,
-                              .coalesce = true});
+    sockets = bind_shared({Address::any_v4(), local->port}, socket_options, options.threads,
+                          ServingLoop::kSteering);
   }
-  if (!socket) return failure(std::move(socket.error()));
+  if (!sockets) return failure(std::move(sockets.error()));
   if (!options.responder.born) options.responder.born = monotonic_now();  // nobody else has the address now
-  auto poller = Poller::create();
-  if (!poller) return failure(std::move(poller.error()));
-  auto wake = WakeEvent::create();
-  if (!wake) return failure(std::move(wake.error()));
-  if (auto added = poller->add(socket->native_handle(), kSocketToken); !added) return failure(added.error());
-  if (auto added = poller->add(wake->native_handle(), kWakeToken); !added) return failure(added.error());
-  return Server{
-      std::make_unique<State>(std::move(options), std::move(*socket), std::move(*poller), std::move(*wake))};
+  SystemRandom random;
+  // All threads are one life of the server, whichever of them an asker comes to.
+  while (options.threads > 1 && options.responder.life == 0) {
+    options.responder.life = static_cast<std::uint32_t>(random.next());
+  }
+  auto state = std::make_unique<State>(std::move(options));
+  for (UdpSocket& socket : *sockets) {
+    auto loop = ServingLoop::create(state->options, share_of(state->options), std::move(socket));
+    if (!loop) return failure(std::move(loop.error()));
+    state->loops.push_back(std::move(*loop));
+  }
+  for (std::size_t place = 0; place < state->loops.size(); ++place)
+    state->loops[place]->join(state->loops, place);
+  return Server{std::move(state)};
 }
 
 Server::Server(std::unique_ptr<State> state) noexcept : state_{std::move(state)} {}
@@ -321,11 +154,16 @@ Result<void> Server::serve(const Handler& handler, const std::stop_token& stop) 
   return state_->serve(handler, stop);
 }
 
-Endpoint Server::local_address() const { return state_->local; }
+Endpoint Server::local_address() const { return state_->loops.front()->local(); }
 
 ServerStats Server::stats() const {
-  const std::scoped_lock lock{state_->mutex};
-  return state_->published;
+  ServerStats sum;
+  for (const auto& loop : state_->loops) {
+    const ServerStats stats = loop->stats();
+    sum.responder += stats.responder;
+    sum.kernel_drops += stats.kernel_drops;
+  }
+  return sum;
 }
 
 }  // namespace holler

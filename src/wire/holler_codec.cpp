@@ -107,7 +107,7 @@ class HollerCodec final : public Codec {
     const int flags = (cookie ? kFlagCookie : 0) | (stamp.bundles ? kFlagBundles : 0);
     store_prefix(out.data(), Type::request, stamp.attempt, static_cast<std::uint8_t>(flags),
                  static_cast<std::uint16_t>(payload.size()));
-    store_number(out.data() + 8, stamp.conversation);
+    store_number(out.data() + kConversationAt, stamp.conversation);
     store_number(out.data() + 16, stamp.number);
     store_number(out.data() + 24, stamp.id);
     store_number(out.data() + 32, static_cast<std::uint32_t>(span));
@@ -163,7 +163,7 @@ class HollerCodec final : public Codec {
     const auto left = load_number<std::uint32_t>(data + 36);
     if (span >= number) return {.drop = DropReason::malformed};
     RequestView view{.identified = true,
-                     .conversation = load_number<std::uint64_t>(data + 8),
+                     .conversation = load_number<std::uint64_t>(data + kConversationAt),
                      .number = number,
                      .done_below = number - span,
                      .id = load_number<std::uint64_t>(data + 24),

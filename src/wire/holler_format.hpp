@@ -34,6 +34,7 @@ inline constexpr std::size_t kAttemptAt = 4;
 inline constexpr std::size_t kFlagsAt = 5;
 inline constexpr std::size_t kWordAt = 6;  ///< payload bytes, or reason
 inline constexpr std::size_t kPrefixBytes = 8;
+inline constexpr std::size_t kConversationAt = kPrefixBytes;  ///< in a request
 
 inline constexpr std::size_t kRequestHeaderBytes = 44;
 inline constexpr std::size_t kReplyHeaderBytes = 36;

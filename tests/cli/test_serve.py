@@ -64,6 +64,17 @@ class Listening(unittest.TestCase):
             self.assertEqual(sock.recv(2048), b"Your data was 12 bytes long")
             server.out.wait_for(r'request .*"made by hand"  plain')
 
+    def test_threads_share_the_port_and_nobody_else_does(self):
+        with Server("--threads", "3", "--spin", "50us") as server:
+            for _ in range(10):
+                self.assertEqual(ask(server).stdout, "Your data was 5 bytes long")
+            again = run("serve", "-p", server.port, "--threads", "3")
+            self.assertEqual(again.returncode, 4)
+            self.assertIn("already in use", again.stderr)
+        result = run("serve", "-p", "0", "--threads", "2000")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("from 1 to 1024", result.stderr)
+
     def test_the_port_is_free_at_once_afterwards(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number), Server() as server:

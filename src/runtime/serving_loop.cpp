@@ -1,0 +1,360 @@
+#include "runtime/serving_loop.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "holler/codecs.hpp"
+
+#include "wire/holler_format.hpp"
+
+namespace holler {
+namespace {
+
+constexpr std::size_t kBatchDatagrams = 32;
+constexpr std::uint64_t kSocketToken = 0;
+constexpr std::uint64_t kWakeToken = 1;
+/// Messages that wait for their own loop; what comes beyond is lost, as in a full receive buffer.
+constexpr std::size_t kStraysMax = 4096;
+/// For so long a server that is told to stop waits for room to send what it has ready.
+constexpr Duration kLastSendMax = std::chrono::seconds{1};
+
+std::initializer_list<const Codec*> codecs_for(bool answer_plain) {
+  static const std::initializer_list<const Codec*> kBoth{&holler_codec(), &plain_codec()};
+  static const std::initializer_list<const Codec*> kHoller{&holler_codec()};
+  return answer_plain ? kBoth : kHoller;
+}
+
+ResponderOptions with_bundles(ResponderOptions options) {
+  options.bundles = true;  // `take_in` hands in all that a datagram holds
+  return options;
+}
+
+}  // namespace
+
+// By the lower half of a request's conversation, which is random.
+const Steering ServingLoop::kSteering{.prefix = std::uint32_t{format_v1::kMagic} << 16U |
+                                                std::uint32_t{format_v1::kVersion} << 8U |
+                                                static_cast<std::uint32_t>(format_v1::Type::request),
+                                      .key_at = format_v1::kConversationAt + 4};
+
+Result<std::unique_ptr<ServingLoop>> ServingLoop::create(const ServerOptions& options,
+                                                         const ResponderOptions& share, UdpSocket socket) {
+  auto poller = Poller::create();
+  if (!poller) return failure(std::move(poller.error()));
+  auto wake = WakeEvent::create();
+  if (!wake) return failure(std::move(wake.error()));
+  if (auto added = poller->add(socket.native_handle(), kSocketToken); !added) return failure(added.error());
+  if (auto added = poller->add(wake->native_handle(), kWakeToken); !added) return failure(added.error());
+  return std::unique_ptr<ServingLoop>{new ServingLoop{options, share, std::move(socket), std::move(*poller),
+                                                      std::make_shared<Completions>(std::move(*wake))}};
+}
+
+ServingLoop::ServingLoop(const ServerOptions& options, const ResponderOptions& share, UdpSocket socket,
+                         Poller poller, std::shared_ptr<Completions> completions)
+    : options_{options},
+      socket_{std::move(socket)},
+      local_{socket_.local_address()},
+      poller_{std::move(poller)},
+      responder_{codecs_for(options.answer_plain), random_, with_bundles(share)},
+      batch_{kBatchDatagrams} {
+  writer_.completions = std::move(completions);
+}
+
+void ServingLoop::join(std::span<const std::unique_ptr<ServingLoop>> loops, std::size_t place) noexcept {
+  loops_ = loops;
+  place_ = place;
+}
+
+Result<void> ServingLoop::serve(const Server::Handler& handler, const std::stop_token& stop) {
+  const WakeEvent& wake = writer_.completions->wake();
+  const std::stop_callback on_stop{stop, [&wake] { wake.notify(); }};
+  bool more = true;
+  while (!stop.stop_requested()) {
+    if (!more) {
+      if (auto slept = sleep(); !slept) return slept;
+    }
+    const auto busy = turn(handler);
+    if (!busy) return failure(busy.error());
+    more = *busy;
+  }
+  send_the_rest();
+  publish(true);
+  return {};
+}
+
+/// Takes in a batch, and sends what is due.
+/// @return whether to look again at once
+Result<bool> ServingLoop::turn(const Server::Handler& handler) {
+  const Timestamp now = monotonic_now();
+  if (has_strays_.load(std::memory_order_relaxed)) take_strays(now, handler);
+  const auto full = receive(now, handler);
+  if (!full) return full;
+  answer(now);
+  publish(false);
+  return *full || (now < awake_until_ && !waits_for_room_);
+}
+
+/// Waits for a datagram, another thread, or a timer.
+Result<void> ServingLoop::sleep() {
+  const Timestamp next = responder_.next_timeout();
+  if (next > monotonic_now()) publish(true);  // a system call that a busy server saves
+  const auto ready = poller_.wait(next == kNever ? kForever : next - monotonic_now());
+  if (!ready) return failure(ready.error());
+  for (const std::uint64_t token : *ready) {
+    if (token == kWakeToken) writer_.completions->wake().drain();
+    woken_ = woken_ || token == kSocketToken;
+  }
+  return {};
+}
+
+/// Takes over what handlers have finished, and sends what is due.
+void ServingLoop::answer(Timestamp now) {
+  if (writer_.completions->waiting()) {
+    for (const Completion& completion : writer_.completions->take()) complete(now, completion);
+  }
+  responder_.handle_timeout(now);
+  transmit(now);
+}
+
+/// What has been taken on and answered is not to be lost because the kernel has no room at this moment.
+void ServingLoop::send_the_rest() {
+  const Timestamp until = later(monotonic_now(), kLastSendMax);
+  for (;;) {
+    const Timestamp now = monotonic_now();
+    answer(now);
+    if (!waits_for_room_ || now >= until) return;
+    if (!poller_.wait(until - now)) return;
+    writer_.completions->wake().drain();
+  }
+}
+
+Result<bool> ServingLoop::receive(Timestamp now, const Server::Handler& handler) {
+  const bool woken = std::exchange(woken_, false);
+  if (!outbox_.empty()) {  // the kernel takes no more replies: let requests wait in its buffer
+    if (woken) receive_errors(now);
+    return false;
+  }
+  const auto count = socket_.receive(batch_);
+  if (!count) return failure(count.error());
+  for (const ReceivedDatagram& datagram : batch_.datagrams()) {
+    if (receive_one(now, datagram, handler) >= kBundleLarge) transmit(now);
+  }
+  if ((woken && *count == 0) || socket_.errors_waiting()) receive_errors(now);
+  if (*count > 0 && options_.spin > Duration::zero()) awake_until_ = later(now, options_.spin);
+  return *count >= kBatchDatagrams;
+}
+
+/// @return how many messages it held
+std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& datagram,
+                                     const Server::Handler& handler) {
+  const Incoming incoming{.from = datagram.from,
+                          .to = {datagram.reply_from, datagram.to.port},
+                          .channel = 0,
+                          .interface = datagram.interface,
+                          .delivery = datagram.delivery,
+                          .bytes = datagram.bytes,
+                          .truncated = datagram.truncated,
+                          .waited = datagram.waited};
+  if (options_.filter) {
+    if (const auto reason = options_.filter(incoming)) {
+      ++filtered_;
+      dropped_.add(*reason);
+      if (options_.tracer) trace(now, incoming, {.receipt = Receipt::dropped, .drop = *reason});
+      return 0;
+    }
+  }
+  return take_in(now, incoming, handler);
+}
+
+/// All messages of a datagram, up to the first that another loop has to see.
+std::size_t ServingLoop::take_in(Timestamp now, Incoming incoming, const Server::Handler& handler) {
+  std::size_t messages = 0;
+  do {
+    if (ServingLoop* owner = owner_of(incoming.bytes)) {
+      owner->hand_in(incoming);
+      return messages;
+    }
+    ++messages;
+    const ReceiptResult result = responder_.handle_datagram(now, incoming);
+    if (options_.tracer) trace(now, incoming, result);
+    if (const auto request = responder_.poll_request()) handle(now, *request, handler);
+    incoming.bytes = result.rest;
+    incoming.continued = true;
+  } while (!incoming.bytes.empty());
+  return messages;
+}
+
+/// The other loop that answers this conversation, if it is another one. The kernel's filter goes by the first
+/// message of a datagram, and by the first datagram of what it has joined; where sockets are just being
+/// bound, by neither. A request at the wrong loop might be run twice.
+ServingLoop* ServingLoop::owner_of(Bytes message) const noexcept {
+  if (loops_.size() <= 1) return nullptr;
+  const auto place = kSteering.socket_of(message, loops_.size());
+  return place && *place != place_ ? loops_[*place].get() : nullptr;
+}
+
+/// By another loop's thread.
+void ServingLoop::hand_in(const Incoming& incoming) {
+  {
+    const std::scoped_lock lock{strays_mutex_};
+    if (strays_.size() >= kStraysMax) {
+      ++strays_lost_;
+      return;
+    }
+    strays_.push_back({.incoming = incoming, .bytes = copy_of(incoming.bytes)});
+    has_strays_.store(true, std::memory_order_relaxed);
+  }
+  writer_.completions->wake().notify();
+}
+
+void ServingLoop::take_strays(Timestamp now, const Server::Handler& handler) {
+  std::vector<Stray> strays;
+  {
+    const std::scoped_lock lock{strays_mutex_};
+    strays.swap(strays_);
+    dropped_.add(DropReason::over_limit, std::exchange(strays_lost_, 0));
+    has_strays_.store(false, std::memory_order_relaxed);
+  }
+  for (Stray& stray : strays) {
+    stray.incoming.bytes = stray.bytes;
+    take_in(now, stray.incoming, handler);
+  }
+}
+
+void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, const Server::Handler& handler) {
+  writer_.begin(incoming.job, responder_.reply_bytes_max(incoming.job));
+  ReplyWriter reply{writer_};
+  try {
+    handler({.from = incoming.from,
+             .to = incoming.to,
+             .payload = incoming.payload,
+             .identified = incoming.codec->traits().id_bits > 0,
+             .attempt = incoming.attempt,
+             .time_left = incoming.time_left,
+             .delivery = incoming.delivery},
+            reply);
+  } catch (...) {  // not to be told "working" until its deadline, nor to be run again
+    responder_.refuse(now, incoming.job, kHandlerFailed);
+    transmit(now);
+    publish(true);
+    throw;
+  }
+  if (writer_.deferred) return;
+  Completion completion{.job = incoming.job,
+                        .kind = writer_.kind,
+                        .payload = std::move(writer_.payload),
+                        .reason = writer_.reason,
+                        .retry_after = writer_.retry_after};
+  complete(now, completion,
+           writer_.hold_back > Duration::zero() ? later(now, writer_.hold_back) : Timestamp::min());
+  writer_.payload = std::move(completion.payload);
+}
+
+void ServingLoop::complete(Timestamp now, const Completion& completion, Timestamp not_before) {
+  switch (completion.kind) {
+    case Completion::Kind::reply:
+      // Too large can only be a deferred reply: a handler's own is refused where it is written.
+      if (!responder_.reply(now, completion.job, completion.payload, not_before)) {
+        responder_.refuse(now, completion.job, kReplyTooLarge);
+      }
+      break;
+    case Completion::Kind::refuse: responder_.refuse(now, completion.job, completion.reason); break;
+    case Completion::Kind::busy: responder_.postpone(now, completion.job, completion.retry_after); break;
+    case Completion::Kind::ignore: responder_.ignore(now, completion.job); break;
+  }
+}
+
+void ServingLoop::transmit(Timestamp now) {
+  const UdpSocket* blocked = nullptr;
+  do {
+    while (outbox_.has_room()) {
+      const auto transmit = responder_.poll_transmit(now, outbox_.room());
+      if (!transmit) break;
+      // A broadcast is answered from the address that this host has on that network.
+      outbox_.add(now, {.to = transmit->to, .from = transmit->from.address, .interface = transmit->interface},
+                  *transmit);
+    }
+    if (outbox_.empty()) break;
+    const auto socket_of = [this](const ResponseTransmit&) { return &socket_; };
+    const auto on_failed = [&](Bytes message, const ResponseTransmit& note, const Error& error) {
+      dropped_.add(DropReason::send_failed);
+      if (options_.tracer) trace_departure(now, message, note, error.system_errno);
+    };
+    if (options_.tracer) {
+      const auto on_sent = [&](Bytes message, const ResponseTransmit& note) {
+        trace_departure(now, message, note, 0);
+      };
+      blocked = outbox_.flush(socket_of, on_sent, on_failed);
+    } else {
+      blocked = outbox_.flush(socket_of, nullptr, on_failed);
+    }
+  } while (blocked == nullptr);
+  if ((blocked != nullptr) != waits_for_room_) {
+    waits_for_room_ = blocked != nullptr;
+    poller_.want_only_write(socket_.native_handle(), kSocketToken, waits_for_room_);
+  }
+}
+
+/// @param system_errno  why it could not be sent; 0: it has left
+void ServingLoop::trace_departure(Timestamp now, Bytes message, const ResponseTransmit& note,
+                                  int system_errno) const {
+  TraceEvent event{.kind = TraceEvent::Kind::sent,
+                   .when = now,
+                   .local = note.from,
+                   .peer = note.to,
+                   .bytes = message.size(),
+                   .reply_kind = note.kind,
+                   .repeat = note.repeat,
+                   .datagram = message};
+  if (system_errno != 0) {
+    event.kind = TraceEvent::Kind::dropped;
+    event.drop = DropReason::send_failed;
+    event.system_errno = system_errno;
+  }
+  options_.tracer(event);
+}
+
+void ServingLoop::trace(Timestamp now, const Incoming& incoming, const ReceiptResult& result) const {
+  const Bytes message = incoming.bytes.first(incoming.bytes.size() - result.rest.size());
+  TraceEvent event{.kind = TraceEvent::Kind::received,
+                   .when = now,
+                   .local = incoming.to,
+                   .peer = incoming.from,
+                   .bytes = message.size(),
+                   .datagram = message};
+  event.repeat = result.receipt == Receipt::repeat_working || result.receipt == Receipt::repeat_answered;
+  if (result.receipt == Receipt::dropped) {
+    event.kind = TraceEvent::Kind::dropped;
+    event.drop = result.drop;
+  }
+  options_.tracer(event);
+}
+
+void ServingLoop::receive_errors(Timestamp now) {
+  // An asker that has gone is not this server's failure: the news is taken out of the queue, and shown.
+  for (const SocketError& error : socket_.receive_errors()) {
+    if (!options_.tracer) continue;
+    options_.tracer({.kind = TraceEvent::Kind::icmp,
+                     .when = now,
+                     .local = local_,
+                     .peer = error.destination,
+                     .bytes = error.quote.size(),
+                     .system_errno = error.system_errno,
+                     .datagram = error.quote});
+  }
+}
+
+void ServingLoop::publish(bool with_kernel_drops) {
+  const std::scoped_lock lock{stats_mutex_};
+  published_.responder = responder_.stats();
+  published_.responder.received += filtered_;
+  published_.responder.dropped += dropped_;
+  if (with_kernel_drops) published_.kernel_drops = socket_.kernel_drops();
+}
+
+ServerStats ServingLoop::stats() const {
+  const std::scoped_lock lock{stats_mutex_};
+  return published_;
+}
+
+}  // namespace holler

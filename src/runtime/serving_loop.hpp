@@ -1,0 +1,94 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "holler/server.hpp"
+#include "holler/system.hpp"
+#include "holler/udp_socket.hpp"
+
+#include "net/poller.hpp"
+#include "net/shared_port.hpp"
+#include "runtime/outbox.hpp"
+#include "runtime/reply_writer.hpp"
+
+namespace holler {
+
+/// One thread's share of a server: a socket, a responder, and the way of a datagram between them. Loops that
+/// serve one address share nothing but what one hands to another because it belongs there.
+class ServingLoop {
+ public:
+  /// @param options  of the server; they must outlive the loop
+  [[nodiscard]] static Result<std::unique_ptr<ServingLoop>> create(const ServerOptions& options,
+                                                                   const ResponderOptions& share,
+                                                                   UdpSocket socket);
+  /// Which loop takes which conversation (docs/protocol.md has the bytes).
+  static const Steering kSteering;
+  /// All loops of the server, this one among them, at `place`. Before the first `serve`.
+  void join(std::span<const std::unique_ptr<ServingLoop>> loops, std::size_t place) noexcept;
+
+  /// As Server::serve, in the caller's thread.
+  [[nodiscard]] Result<void> serve(const Server::Handler& handler, const std::stop_token& stop);
+  [[nodiscard]] const Endpoint& local() const noexcept { return local_; }
+  [[nodiscard]] ServerStats stats() const;
+
+ private:
+  /// What arrived at another loop's socket.
+  struct Stray {
+    Incoming incoming;  // but for its bytes
+    ByteVector bytes;
+  };
+
+  ServingLoop(const ServerOptions& options, const ResponderOptions& share, UdpSocket socket, Poller poller,
+              std::shared_ptr<Completions> completions);
+
+  [[nodiscard]] Result<bool> turn(const Server::Handler& handler);
+  [[nodiscard]] Result<void> sleep();
+  [[nodiscard]] Result<bool> receive(Timestamp now, const Server::Handler& handler);
+  std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Server::Handler& handler);
+  std::size_t take_in(Timestamp now, Incoming incoming, const Server::Handler& handler);
+  [[nodiscard]] ServingLoop* owner_of(Bytes message) const noexcept;
+  void hand_in(const Incoming& incoming);
+  void take_strays(Timestamp now, const Server::Handler& handler);
+  void handle(Timestamp now, const IncomingRequest& incoming, const Server::Handler& handler);
+  void complete(Timestamp now, const Completion& completion, Timestamp not_before = Timestamp::min());
+  void answer(Timestamp now);
+  void send_the_rest();
+  void transmit(Timestamp now);
+  void trace(Timestamp now, const Incoming& incoming, const ReceiptResult& result) const;
+  void trace_departure(Timestamp now, Bytes message, const ResponseTransmit& note, int system_errno) const;
+  void receive_errors(Timestamp now);
+  void publish(bool with_kernel_drops);
+
+  const ServerOptions& options_;
+  UdpSocket socket_;
+  Endpoint local_;
+  Poller poller_;
+  SystemRandom random_;
+  Responder responder_;
+  ReceiveBatch batch_;
+  Outbox<ResponseTransmit> outbox_;
+  ReplyWriter::State writer_;
+  bool waits_for_room_ = false;
+  bool woken_ = false;  // the poller has something to tell of the socket
+  Timestamp awake_until_ = Timestamp::min();
+  std::uint64_t filtered_ = 0;
+  DropCounts dropped_;  // beside the responder's
+
+  std::span<const std::unique_ptr<ServingLoop>> loops_;
+  std::size_t place_ = 0;
+  std::atomic<bool> has_strays_{false};
+  std::mutex strays_mutex_;
+  std::vector<Stray> strays_;
+  std::uint64_t strays_lost_ = 0;
+
+  mutable std::mutex stats_mutex_;
+  ServerStats published_;
+};
+
+}  // namespace holler
