@@ -40,6 +40,7 @@ function(holler_library)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
   find_package(Threads REQUIRED)
+  find_package(Boost 1.81 REQUIRED)  # its headers alone, in core
   set(objects "")
   foreach(room IN LISTS HOLLER_ROOMS)
     list(APPEND objects $<TARGET_OBJECTS:holler_${room}>)

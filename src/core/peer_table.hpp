@@ -1,10 +1,10 @@
 #pragma once
 
 #include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "holler/bytes.hpp"
@@ -77,7 +77,8 @@ class PeerTable {
 
   std::size_t peers_max_;
   std::vector<Peer> peers_;
-  std::unordered_map<Endpoint, std::uint32_t> index_;  // from the first peer beyond `kSearchedMax` on
+  boost::unordered_flat_map<Endpoint, std::uint32_t, std::hash<Endpoint>>
+      index_;  // from the first peer beyond `kSearchedMax` on
   ListEnds idle_;
 };
 

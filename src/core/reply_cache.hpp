@@ -1,9 +1,9 @@
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "holler/bytes.hpp"
@@ -105,6 +105,7 @@ class ReplyCache {
  private:
   /// Askers choose their conversations: without a secret in the hash they could choose one bucket for all.
   struct Hash {
+    using is_avalanching = void;  // for the map: all bits of the value count, and it need not mix them again
     std::uint64_t secret;
     std::size_t operator()(std::uint64_t value) const noexcept {
       std::uint64_t mixed = (value ^ secret) * 0x9e3779b97f4a7c15U;
@@ -112,12 +113,12 @@ class ReplyCache {
       return mixed ^ mixed >> 29U;
     }
   };
-  struct Conversation {
+  struct alignas(64) Conversation {  // one line of the processor's cache: among a million each costs a look
     std::uint64_t id = 0;
     std::uint64_t base = 0;            // every number below is done
-    std::size_t count = 0;             // entries that are not absent
     std::vector<CachedReply> entries;  // a power of two of them, by number modulo their count
     Timestamp keep_until;
+    std::uint32_t count = 0;  // entries that are not absent
     bool open = false;
   };
 
@@ -134,7 +135,7 @@ class ReplyCache {
   Limits limits_;
   std::vector<Conversation> conversations_;
   std::vector<std::uint32_t> free_;
-  std::unordered_map<std::uint64_t, std::uint32_t, Hash> index_;
+  boost::unordered_flat_map<std::uint64_t, std::uint32_t, Hash> index_;
   TimerQueue timers_;             // when a conversation may be forgotten; looked at again then
   std::uint32_t last_place_ = 0;  // most requests belong to the conversation of the one before
   std::size_t requests_ = 0;

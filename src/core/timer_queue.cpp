@@ -1,6 +1,26 @@
 #include "core/timer_queue.hpp"
 
+#include <algorithm>
+#include <bit>
+#include <utility>
+
 namespace holler {
+namespace {
+
+constexpr unsigned kLevelBits = 8;
+
+/// One tick later, or the end of time.
+constexpr std::uint64_t tick_after(std::uint64_t when, unsigned tick_bits) noexcept {
+  const std::uint64_t tick = std::uint64_t{1} << tick_bits;
+  return when > ~tick ? ~std::uint64_t{0} : when + tick;
+}
+
+/// In the order of time, without a sign.
+constexpr std::uint64_t number_of(Timestamp when) noexcept {
+  return static_cast<std::uint64_t>(when.time_since_epoch().count()) ^ std::uint64_t{1} << 63U;
+}
+
+}  // namespace
 
 void TimerQueue::set(std::uint32_t slot, Timestamp when) {
   if (when == kNever) {
@@ -12,8 +32,11 @@ void TimerQueue::set(std::uint32_t slot, Timestamp when) {
   if (timer.due == kNever) ++size_;
   timer.due = when;
   if (timer.position == 0) {
-    heap_.push_back({});
-    sift_up(heap_.size() - 1, {when, slot});
+    file(slot, when);
+  } else if (timer.position == kFiled) {
+    if (number_of(when) >= start_of(timer.bucket)) return;
+    unlink(slot);
+    file(slot, when);
   } else if (when < heap_[timer.position - 1].when) {
     sift_up(timer.position - 1, {when, slot});
   }
@@ -27,19 +50,150 @@ void TimerQueue::remove(std::uint32_t slot) noexcept {
 
 Timestamp TimerQueue::next() const {
   tidy();
+  while (heap_.empty() && wheel_ && wheel_->items > 0) {
+    advance();
+    tidy();
+  }
   return heap_.empty() ? kNever : heap_.front().when;
 }
 
 std::optional<std::uint32_t> TimerQueue::pop_due(Timestamp now) {
-  if (heap_.empty() || heap_.front().when > now) return std::nullopt;
-  tidy();
-  if (heap_.empty() || heap_.front().when > now) return std::nullopt;
+  if (!heap_.empty() && heap_.front().when > now) return std::nullopt;
+  if (heap_.empty() && (!wheel_ || wheel_->horizon > number_of(now))) return std::nullopt;
+  if (next() > now || heap_.empty()) return std::nullopt;
   const std::uint32_t slot = heap_.front().slot;
   drop_top();
   slots_[slot].due = kNever;
   --size_;
   return slot;
 }
+
+// ── the wheel ────────────────────────────────────────────────────────────────────────────────────
+
+/// Puts an item that stands nowhere where its time belongs.
+void TimerQueue::file(std::uint32_t slot, Timestamp when) const {
+  if (wheel_ && number_of(when) >= wheel_->horizon) {
+    link(slot, number_of(when));
+    return;
+  }
+  heap_.push_back({});
+  sift_up(heap_.size() - 1, {when, slot});
+  if (heap_.size() > heap_most_) divide();
+}
+
+/// Into the bucket of the lowest level that tells this time apart from the horizon.
+void TimerQueue::link(std::uint32_t slot, std::uint64_t when) const {
+  Wheel& wheel = *wheel_;
+  const std::uint64_t apart = (when ^ wheel.horizon) >> Wheel::kTickBits;
+  const unsigned level = apart == 0 ? 0 : (static_cast<unsigned>(std::bit_width(apart)) - 1) / kLevelBits;
+  const auto place = static_cast<std::uint32_t>(when >> (Wheel::kTickBits + kLevelBits * level)) & 255U;
+  const std::uint32_t bucket = level << kLevelBits | place;
+  Slot& timer = slots_[slot];
+  timer.position = kFiled;
+  timer.bucket = bucket;
+  timer.before = kNone;
+  timer.after = std::exchange(wheel.heads[bucket], slot);
+  if (timer.after != kNone) slots_[timer.after].before = slot;
+  wheel.occupied[bucket / 64] |= std::uint64_t{1} << bucket % 64;
+  ++wheel.items;
+}
+
+void TimerQueue::unlink(std::uint32_t slot) const {
+  Wheel& wheel = *wheel_;
+  Slot& timer = slots_[slot];
+  timer.position = 0;
+  (timer.before == kNone ? wheel.heads[timer.bucket] : slots_[timer.before].after) = timer.after;
+  if (timer.after != kNone) slots_[timer.after].before = timer.before;
+  if (wheel.heads[timer.bucket] == kNone) {
+    wheel.occupied[timer.bucket / 64] &= ~(std::uint64_t{1} << timer.bucket % 64);
+  }
+  --wheel.items;
+}
+
+/// The earliest time that a bucket can hold. All levels above its own are at the horizon's time.
+std::uint64_t TimerQueue::start_of(std::uint32_t bucket) const noexcept {
+  const unsigned shift = Wheel::kTickBits + kLevelBits * (bucket >> kLevelBits);
+  const unsigned above = shift + kLevelBits;
+  const std::uint64_t same = above >= 64 ? 0 : wheel_->horizon >> above << above;
+  return same | std::uint64_t{bucket & 255U} << shift;
+}
+
+/// Empties a bucket: each of its items goes where its slot's true time belongs now.
+void TimerQueue::refile(std::uint32_t bucket) const {
+  Wheel& wheel = *wheel_;
+  std::uint32_t slot = std::exchange(wheel.heads[bucket], kNone);
+  wheel.occupied[bucket / 64] &= ~(std::uint64_t{1} << bucket % 64);
+  while (slot != kNone) {
+    Slot& timer = slots_[slot];
+    const std::uint32_t after = timer.after;
+    timer.position = 0;
+    --wheel.items;
+    if (timer.due != kNever) {
+      if (number_of(timer.due) >= wheel.horizon) {
+        link(slot, number_of(timer.due));
+      } else {
+        heap_.push_back({});
+        sift_up(heap_.size() - 1, {timer.due, slot});
+      }
+    }
+    slot = after;
+  }
+}
+
+/// Buckets of higher levels that begin there are dealt out to those below.
+void TimerQueue::move_horizon(std::uint64_t to) const {
+  wheel_->horizon = to;
+  for (unsigned level = Wheel::kLevels - 1; level > 0; --level) {
+    const auto place = static_cast<std::uint32_t>(to >> (Wheel::kTickBits + kLevelBits * level)) & 255U;
+    const std::uint32_t bucket = level << kLevelBits | place;
+    if (wheel_->heads[bucket] != kNone) refile(bucket);
+  }
+}
+
+/// Deals out the earliest bucket that holds anything.
+void TimerQueue::advance() const {
+  const Wheel& wheel = *wheel_;
+  for (unsigned level = 0; level < Wheel::kLevels; ++level) {
+    for (unsigned word = 4 * level; word < 4 * (level + 1); ++word) {
+      if (wheel.occupied[word] == 0) continue;
+      const auto bucket = 64 * word + static_cast<unsigned>(std::countr_zero(wheel.occupied[word]));
+      const std::uint64_t start = start_of(bucket);
+      if (level > 0) {
+        move_horizon(start);
+      } else {
+        // Its items first: what is dealt out may stand in the bucket that the horizon comes to.
+        wheel_->horizon = tick_after(start, Wheel::kTickBits);
+        refile(bucket);
+        move_horizon(wheel_->horizon);
+      }
+      return;
+    }
+  }
+}
+
+/// The heap has become long: from here on it keeps only what is due at the same time as its first item.
+void TimerQueue::divide() const {
+  if (!wheel_) wheel_ = std::make_unique<Wheel>();
+  const std::uint64_t first = number_of(heap_.front().when) >> Wheel::kTickBits << Wheel::kTickBits;
+  std::vector<std::uint32_t> all;
+  all.reserve(heap_.size() + wheel_->items);
+  for (const Item& item : heap_) all.push_back(item.slot);
+  for (std::uint32_t head : wheel_->heads) {
+    for (; head != kNone; head = slots_[head].after) all.push_back(head);
+  }
+  heap_.clear();
+  *wheel_ = {};
+  wheel_->horizon = tick_after(first, Wheel::kTickBits);
+  heap_most_ = all.size();  // not again while they are dealt out
+  for (const std::uint32_t slot : all) {
+    slots_[slot].position = 0;
+    if (slots_[slot].due != kNever) file(slot, slots_[slot].due);
+  }
+  // Dividing costs as much as there are items: it has to be worth while.
+  heap_most_ = std::max({kHeapEnough, 2 * heap_.size(), all.size() / 4});
+}
+
+// ── the heap ─────────────────────────────────────────────────────────────────────────────────────
 
 /// Until the item at the top stands at its slot's true time.
 void TimerQueue::tidy() const {
@@ -49,6 +203,9 @@ void TimerQueue::tidy() const {
     if (due == top.when) return;
     if (due == kNever) {
       drop_top();
+    } else if (wheel_ && number_of(due) >= wheel_->horizon) {
+      drop_top();
+      link(top.slot, number_of(due));
     } else {
       sift_down(0, {due, top.slot});
     }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,23 +11,31 @@
 
 namespace holler {
 
-/// One timer for each of many slots, numbered from 0: a binary heap that knows where each slot stands.
+/// One timer for each of many slots, numbered from 0.
 ///
 /// Most timers never run out: they are moved to a later time, or removed, because an answer has come. So both
-/// only write down the true time of the slot, and leave its item in the heap where it is, at an earlier one.
-/// It is put right when it comes to the top, once, however often the timer has been moved since.
+/// only write down the true time of the slot, and leave its item where it is filed, under an earlier one. It
+/// is put right when that time comes, once, however often the timer has been moved since.
+///
+/// A few items stand in a binary heap. Where they are many, only those of the next few milliseconds do, and
+/// the others lie in a hierarchical wheel (Varghese and Lauck, SOSP 1987, scheme 7): buckets of 4 ms, 1 s, 5
+/// min, …, each emptied once, so that a timer costs the same among a million as among a thousand.
 class TimerQueue {
  public:
   /// Sets or moves the timer of a slot; kNever removes it.
   void set(std::uint32_t slot, Timestamp when);
   void remove(std::uint32_t slot) noexcept;
-  /// When the earliest timer is due; kNever for none. Puts right what has come to the top.
+  /// When the earliest timer is due; kNever for none. Puts right what has come to the front.
   [[nodiscard]] Timestamp next() const;
   /// Removes and returns a slot whose time has come.
   [[nodiscard]] std::optional<std::uint32_t> pop_due(Timestamp now);
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
  private:
+  static constexpr std::size_t kHeapEnough = 256;  // so many are kept in order faster than in buckets
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  static constexpr std::uint32_t kFiled = 0xffffffff;  // in place of a position: in a bucket
+
   struct Item {
     Timestamp when;  // not later than the slot's true time
     std::uint32_t slot;
@@ -33,7 +43,29 @@ class TimerQueue {
   struct Slot {
     Timestamp due = kNever;      // the true time
     std::uint32_t position = 0;  // of its item in the heap, plus 1; 0 for none
+    std::uint32_t bucket = 0;    // where it is filed: level * 256 + place; and its neighbours there
+    std::uint32_t before = kNone;
+    std::uint32_t after = kNone;
   };
+  /// Times in it are numbers of nanoseconds that begin at the earliest Timestamp.
+  struct Wheel {
+    static constexpr unsigned kTickBits = 22;  // 4.2 ms
+    static constexpr unsigned kLevels = 6;     // of 256 buckets: 2^70 ns, more than there are
+    Wheel() { heads.fill(kNone); }
+    std::array<std::uint32_t, std::size_t{kLevels} * 256> heads;
+    std::array<std::uint64_t, std::size_t{kLevels} * 4> occupied{};  // one bit for each bucket
+    std::uint64_t horizon = 0;  // what is due before then stands in the heap; a whole number of ticks
+    std::size_t items = 0;
+  };
+
+  void file(std::uint32_t slot, Timestamp when) const;
+  void link(std::uint32_t slot, std::uint64_t when) const;
+  void unlink(std::uint32_t slot) const;
+  [[nodiscard]] std::uint64_t start_of(std::uint32_t bucket) const noexcept;
+  void refile(std::uint32_t bucket) const;
+  void move_horizon(std::uint64_t to) const;
+  void advance() const;
+  void divide() const;
   void tidy() const;
   void drop_top() const;
   void place(std::size_t position, Item item) const;
@@ -43,6 +75,8 @@ class TimerQueue {
   // Where the items stand changes nothing that can be seen from outside.
   mutable std::vector<Item> heap_;
   mutable std::vector<Slot> slots_;
+  mutable std::unique_ptr<Wheel> wheel_;  // from the first time on that the heap holds more than enough
+  mutable std::size_t heap_most_ = kHeapEnough;
   std::size_t size_ = 0;  // timers that are set
 };
 

@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <map>
+#include <set>
+#include <vector>
 
 #include "holler/random.hpp"
 
@@ -46,6 +49,86 @@ TEST(TimerQueueModel, DoesWhatAMapWouldDoForAnyOrderOfCalls) {
       ASSERT_EQ(queue.size(), model.size());
     }
   }
+}
+
+/// A time somewhere after `now`: soon, late, or in another age.
+Timestamp some_time(SeededRandom& random, Timestamp now) {
+  const std::uint64_t bits = random.below(62);
+  return later(now, Duration{static_cast<std::int64_t>(random.below(std::uint64_t{1} << bits))});
+}
+
+TEST(TimerQueueModel, DoesWhatAMapWouldDoForManyTimersOfEveryLength) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    SeededRandom random{seed};
+    TimerQueue queue;
+    std::map<std::uint32_t, Timestamp> model;
+    std::set<std::pair<Timestamp, std::uint32_t>> order;
+    Timestamp now{Duration{static_cast<std::int64_t>(random.below(std::uint64_t{1} << 40U)) - (1LL << 39U)}};
+    const std::uint64_t slots = 300 + random.below(3000);
+    const auto forget = [&](std::uint32_t slot) {
+      if (const auto known = model.find(slot); known != model.end()) {
+        order.erase({known->second, slot});
+        model.erase(known);
+      }
+    };
+    for (int step = 0; step < 20'000; ++step) {
+      const auto slot = static_cast<std::uint32_t>(random.below(slots));
+      const std::uint64_t what = random.below(20);
+      if (what < 12) {
+        const Timestamp when = what == 0 ? now - Duration{5} : some_time(random, now);
+        queue.set(slot, when);
+        forget(slot);
+        if (when != kNever) {
+          model.emplace(slot, when);
+          order.emplace(when, slot);
+        }
+      } else if (what < 15) {
+        queue.remove(slot);
+        forget(slot);
+      } else {
+        if (what == 19) now = std::min(order.empty() ? now : order.begin()->first, some_time(random, now));
+        if (what == 18) now = std::min(some_time(random, now), now + std::chrono::seconds{3});
+        while (const auto popped = queue.pop_due(now)) {
+          ASSERT_TRUE(model.contains(*popped));
+          ASSERT_EQ(model[*popped], order.begin()->first);
+          ASSERT_LE(model[*popped], now);
+          forget(*popped);
+        }
+        ASSERT_TRUE(order.empty() || order.begin()->first > now);
+      }
+      // Not always: looking puts things right.
+      if (random.below(4) == 0) {
+        ASSERT_EQ(queue.next(), order.empty() ? kNever : order.begin()->first);
+      }
+      ASSERT_EQ(queue.size(), model.size());
+    }
+    while (!order.empty()) {
+      now = order.begin()->first;
+      ASSERT_EQ(queue.next(), now);
+      const auto popped = queue.pop_due(now);
+      ASSERT_TRUE(popped);
+      ASSERT_EQ(model[*popped], now);
+      forget(*popped);
+    }
+    ASSERT_EQ(queue.next(), kNever);
+  }
+}
+
+TEST(TimerQueueModel, GoesOnWhereManyLongTimersAreFollowedByShortOnes) {
+  TimerQueue queue;
+  const Timestamp start{std::chrono::hours{1}};
+  for (std::uint32_t slot = 0; slot < 1000; ++slot) queue.set(slot, start + std::chrono::minutes{30});
+  EXPECT_EQ(queue.next(), start + std::chrono::minutes{30});
+  for (std::uint32_t slot = 1000; slot < 5000; ++slot) {
+    queue.set(slot, start + std::chrono::milliseconds{slot});
+    EXPECT_EQ(queue.next(), start + std::chrono::milliseconds{1000});
+  }
+  for (std::uint32_t slot = 1000; slot < 5000; ++slot) {
+    ASSERT_EQ(queue.pop_due(start + std::chrono::minutes{1}), slot);
+  }
+  EXPECT_EQ(queue.next(), start + std::chrono::minutes{30});
+  EXPECT_EQ(queue.size(), 1000U);
 }
 
 TEST(TimerQueueModel, HandsOutEverySlotOnceInOrderOfTime) {
