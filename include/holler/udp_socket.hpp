@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -125,8 +126,11 @@ class UdpSocket {
   [[nodiscard]] std::optional<Endpoint> peer() const;
 
   /// Fills `batch` with what has arrived, without waiting.
-  /// @return how many; 0 if nothing is there. A stale ICMP error never makes it fail.
-  [[nodiscard]] Result<std::size_t> receive(ReceiveBatch& batch);
+  /// @param messages_max  takes no more from the kernel than this, or than the batch has room for. A look for
+  ///                      one more, in vain, costs as much as a tenth of a datagram's whole way.
+  /// @return how many datagrams; 0 if nothing is there. A stale ICMP error never makes it fail.
+  [[nodiscard]] Result<std::size_t> receive(
+      ReceiveBatch& batch, std::size_t messages_max = std::numeric_limits<std::size_t>::max());
   /// Sends without waiting. Datagrams that follow each other with the same addresses and size go down in one
   /// piece (UDP_SEGMENT); where the kernel or a device refuses that, they go again one by one, and no more is
   /// tried on this socket. EINTR is retried; an ICMP error that was pending from an earlier datagram is

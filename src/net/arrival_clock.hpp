@@ -20,6 +20,8 @@ class ArrivalClock {
     offset_ = offset;
     now_ = now;
   }
+  /// To be told when there was nothing to read.
+  void on_empty() noexcept { drained_ = true; }
   /// Of a datagram that has been read since. Its stamp was made before the clock was stepped or after, and
   /// the other reading lies in the future, or is off by the step.
   [[nodiscard]] Duration waited(Duration stamp) const noexcept {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <sys/socket.h>
@@ -48,32 +49,34 @@ ReceivedDatagram datagram_in(msghdr& header, const ArrivalNotes& arrival, const 
 
 }  // namespace
 
-Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch) {
+Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch, std::size_t messages_max) {
   auto& slab = *batch.slab_;
   slab.datagrams.clear();
   slab.prepare();
+  const std::size_t room = std::min(slab.headers.size(), std::max<std::size_t>(messages_max, 1));
   int count = -1;
   for (int attempt = 0; count < 0 && attempt < kAttemptsMax; ++attempt) {
-    const auto places = static_cast<unsigned>(slab.headers.size());
+    const auto places = static_cast<unsigned>(room);
     count =
         kernel_calls->receive(state_->descriptor.get(), slab.headers.data(), places, MSG_DONTWAIT, nullptr);
     // The one it failed at counts as well.
-    slab.written =
-        std::min<std::size_t>(slab.headers.size(), static_cast<std::size_t>(std::max(count, 0)) + 1);
+    slab.written = std::min<std::size_t>(room, static_cast<std::size_t>(std::max(count, 0)) + 1);
     if (count >= 0 || errno == EINTR) continue;
     if (may_be_stale(errno)) {
       state_->errors_waiting = true;
       continue;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      state_->arrival_clock.on_empty();
+      return 0;
+    }
     Error error = socket_failure(errno);
     error.attempted = "receive";
     return failure(std::move(error));
   }
   timespec wall{};
   ::clock_gettime(CLOCK_REALTIME, &wall);
-  state_->arrival_clock.on_read(monotonic_now(), since_epoch(wall),
-                                static_cast<std::size_t>(count) < slab.headers.size());
+  state_->arrival_clock.on_read(monotonic_now(), since_epoch(wall), static_cast<std::size_t>(count) < room);
   for (int i = 0; i < count; ++i) {
     const auto index = static_cast<std::size_t>(i);
     msghdr& header = slab.headers[index].msg_hdr;

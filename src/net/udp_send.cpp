@@ -36,31 +36,30 @@ bool refuses_segments(int failed) noexcept { return failed == EIO || failed == E
 /// What the kernel would refuse, or do in a way that nobody wants.
 std::optional<Error> objection(const OutgoingDatagram& datagram, const Endpoint& to, int family,
                                bool v6_only) {
-  Error error{.attempted = "send to", .endpoint = to, .advice = {}};
   const std::size_t bytes_max = payload_bytes_max(to.address);
+  const bool other_family = to.address.is_v6() ? family == AF_INET : v6_only;
+  const bool other_source =
+      datagram.from && !datagram.from->is_wildcard() && datagram.from->is_v6() != to.address.is_v6();
+  if (datagram.bytes.size() <= bytes_max && to.port != 0 && !other_family && !other_source) {
+    return std::nullopt;
+  }
+  Error error{.attempted = "send to", .endpoint = to, .advice = {}};
   if (datagram.bytes.size() > bytes_max) {
     error.code = ErrorCode::too_large;
     error.system_errno = EMSGSIZE;
     error.payload_bytes_max = bytes_max;
-    return error;
-  }
-  if (to.port == 0) {
+  } else if (to.port == 0) {
     error.code = ErrorCode::invalid_argument;
     error.advice = "port 0 only means \"choose one\", when binding";
-    return error;
-  }
-  if (to.address.is_v6() ? family == AF_INET : v6_only) {
+  } else if (other_family) {
     error.code = ErrorCode::unsupported;
     error.advice =
         to.address.is_v6() ? "this socket is bound to an IPv4 address" : "this socket is for IPv6 only";
-    return error;
-  }
-  if (datagram.from && !datagram.from->is_wildcard() && datagram.from->is_v6() != to.address.is_v6()) {
+  } else {
     error.code = ErrorCode::invalid_argument;
     error.advice = "the source address is of the other family";
-    return error;
   }
-  return std::nullopt;
+  return error;
 }
 
 }  // namespace

@@ -84,15 +84,20 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
     if (spin_ > Duration::zero() && std::exchange(sent, requester.stats().transmitted) != sent) {
       awake_until = later(now, spin_);
     }
-    const bool awake = now < awake_until && blocked == nullptr;
-    auto ready = awake ? true : wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
-    now = monotonic_now();
-    auto received = ready && *ready ? loop_.receive(now, 0, !awake, on_end) : Result<std::size_t>{0};
-    if (!ready || !received) {
+    auto received = Result<std::size_t>{0};
+    if (now < awake_until && blocked == nullptr) {
+      received = look(now, std::min(awake_until, requester.next_timeout()), options.stop, on_end);
+    } else {
+      const auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
+      now = monotonic_now();
+      if (!ready) received = failure(ready.error());
+      if (ready && *ready) received = loop_.receive(now, 0, true, on_end);
+    }
+    if (!received) {
       requester.cancel(now, started.handle);
       loop_.report_ended(on_end);
       reusable_ = false;
-      Error error = std::move(ready ? received.error() : ready.error());
+      Error error = std::move(received.error());
       error.maybe_done = result && !*result && result->error().maybe_done;
       return failure(std::move(error));
     }
@@ -101,6 +106,18 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
   }
   asked_before_ = true;
   return std::move(*result);
+}
+
+/// Takes in what arrives until then, without sleeping: at once, or after many vain looks.
+/// @param now  the time of the last look, after the call
+Result<std::size_t> Lane::look(Timestamp& now, Timestamp until, const std::stop_token& stop,
+                               const AskLoop::OnEnd& on_end) {
+  auto received = Result<std::size_t>{0};
+  do {
+    received = loop_.receive(now, 0, false, on_end);
+    now = monotonic_now();
+  } while (received && *received == 0 && now < until && !stop.stop_requested());
+  return received;
 }
 
 Result<bool> Lane::wait(Duration timeout, bool for_room, const std::stop_token& stop) {

@@ -31,6 +31,8 @@ class Lane {
  private:
   Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local);
   [[nodiscard]] Result<bool> wait(Duration timeout, bool for_room, const std::stop_token& stop);
+  [[nodiscard]] Result<std::size_t> look(Timestamp& now, Timestamp until, const std::stop_token& stop,
+                                         const AskLoop::OnEnd& on_end);
   [[nodiscard]] Result<void> watch();
 
   UdpSocket socket_;

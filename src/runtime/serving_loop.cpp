@@ -86,12 +86,17 @@ Result<void> ServingLoop::serve(const Server::Handler& handler, const std::stop_
 /// @return whether to look again at once
 Result<bool> ServingLoop::turn(const Server::Handler& handler) {
   const Timestamp now = monotonic_now();
-  if (has_strays_.load(std::memory_order_relaxed)) take_strays(now, handler);
-  const auto full = receive(now, handler);
-  if (!full) return full;
-  answer(now);
-  publish(false);
-  return *full || (now < awake_until_ && !waits_for_room_);
+  const bool strays = has_strays_.load(std::memory_order_relaxed);
+  if (strays) take_strays(now, handler);
+  const std::size_t room = room_;
+  const auto count = receive(now, handler);
+  if (!count) return failure(count.error());
+  if (strays || *count > 0 || !outbox_.empty() || writer_.completions->waiting() ||
+      responder_.next_timeout() <= now) {  // or else a spinning loop would look less often
+    answer(now);
+    publish(false);
+  }
+  return *count >= room || (now < awake_until_ && !waits_for_room_);
 }
 
 /// Waits for a datagram, another thread, or a timer.
@@ -128,20 +133,23 @@ void ServingLoop::send_the_rest() {
   }
 }
 
-Result<bool> ServingLoop::receive(Timestamp now, const Server::Handler& handler) {
+/// @return how many datagrams
+Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& handler) {
   const bool woken = std::exchange(woken_, false);
   if (!outbox_.empty()) {  // the kernel takes no more replies: let requests wait in its buffer
     if (woken) receive_errors(now);
-    return false;
+    return 0;
   }
-  const auto count = socket_.receive(batch_);
-  if (!count) return failure(count.error());
+  const auto count = socket_.receive(batch_, room_);
+  if (!count) return count;
+  // Where one comes at a time, a look for a second in vain would delay the answer.
+  room_ = *count >= room_ ? std::min(2 * room_, kBatchDatagrams) : 1;
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
     if (receive_one(now, datagram, handler) >= kBundleLarge) transmit(now);
   }
   if ((woken && *count == 0) || socket_.errors_waiting()) receive_errors(now);
   if (*count > 0 && options_.spin > Duration::zero()) awake_until_ = later(now, options_.spin);
-  return *count >= kBatchDatagrams;
+  return count;
 }
 
 /// @return how many messages it held

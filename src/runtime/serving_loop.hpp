@@ -49,7 +49,7 @@ class ServingLoop {
 
   [[nodiscard]] Result<bool> turn(const Server::Handler& handler);
   [[nodiscard]] Result<void> sleep();
-  [[nodiscard]] Result<bool> receive(Timestamp now, const Server::Handler& handler);
+  [[nodiscard]] Result<std::size_t> receive(Timestamp now, const Server::Handler& handler);
   std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Server::Handler& handler);
   std::size_t take_in(Timestamp now, Incoming incoming, const Server::Handler& handler);
   [[nodiscard]] ServingLoop* owner_of(Bytes message) const noexcept;
@@ -75,7 +75,8 @@ class ServingLoop {
   Outbox<ResponseTransmit> outbox_;
   ReplyWriter::State writer_;
   bool waits_for_room_ = false;
-  bool woken_ = false;  // the poller has something to tell of the socket
+  std::size_t room_ = 1;  // messages that the next call takes in
+  bool woken_ = false;    // the poller has something to tell of the socket
   Timestamp awake_until_ = Timestamp::min();
   std::uint64_t filtered_ = 0;
   DropCounts dropped_;  // beside the responder's
