@@ -104,7 +104,7 @@ std::optional<std::string> objection(const Settings& settings) {
   const double due = std::chrono::duration<double>(plan.duration).count() * plan.rate;
   if (plan.rate != 0 && due < 1) {
     return fmt::format("at --rate {} no question may be due within --duration {}; give it {}", plan.rate,
-                       shown(plan.duration), shown(std::chrono::seconds{1} / plan.rate));
+                       shown(plan.duration), shown(Duration{std::chrono::seconds{1}} / plan.rate));
   }
   return std::nullopt;
 }

@@ -104,18 +104,20 @@ std::string frame(double top, const std::string& title) {
 
 std::string histogram_panel(const LatencyHistogram& latencies) {
   const auto bins = latency_bins(latencies, kSvgBinsMax);
-  std::uint64_t most = 1;
-  for (const LatencyBin& bin : bins) most = std::max(most, bin.count);
   const LogScale scale{bins.front().from, bins.back().up_to};
   const auto x = [&](Duration length) { return kLeft + kWidth * scale(length); };
+  // The bins are not all of one width: it is the area of a bar that shows how many there are.
+  const auto density = [&](const LatencyBin& bin) {
+    return static_cast<double>(bin.count) / std::max(x(bin.up_to) - x(bin.from), 1.0);
+  };
+  double most = 0;
+  for (const LatencyBin& bin : bins) most = std::max(most, density(bin));
   const double bottom = kFirstTop + kPanelHeight;
-  std::string text = frame(kFirstTop, fmt::format("{} answers by their latency; the highest bar is {}",
-                                                  grouped(latencies.count()), grouped(most)));
+  std::string text = frame(kFirstTop, fmt::format("{} answers by their latency", grouped(latencies.count())));
   for (const LatencyBin& bin : bins) {
     if (bin.count == 0) continue;
     // One of a million is to be seen as well.
-    const double height =
-        std::max(kPanelHeight * static_cast<double>(bin.count) / static_cast<double>(most), 1.0);
+    const double height = std::max(kPanelHeight * density(bin) / most, 1.0);
     text +=
         fmt::format("<rect class=\"bar\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>\n",
                     x(bin.from), bottom - height, std::max(x(bin.up_to) - x(bin.from) - 0.5, 0.5), height);
@@ -174,12 +176,15 @@ std::string percentile_panel(const LatencyHistogram& latencies) {
 
 std::vector<LatencyBin> latency_bins(const LatencyHistogram& latencies, std::size_t bins_max) {
   if (latencies.count() == 0) return {};
+  Duration shortest = kForever;  // as long as all of its bucket, with which it is counted
+  latencies.for_each([&](Duration longest, std::uint64_t) { shortest = std::min(shortest, longest); });
+  shortest = std::min(shortest, latencies.longest());
   std::size_t step = 0;
   std::size_t first = 0;
   std::size_t last = 0;
   for (const std::size_t wider : {1U, 2U, 4U, 8U, 24U}) {
     step = wider;
-    first = bound_for(latencies.shortest(), step);
+    first = bound_for(shortest, step);
     last = bound_for(latencies.longest(), step);
     if ((last - first) / step < bins_max) break;
   }

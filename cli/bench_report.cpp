@@ -227,8 +227,8 @@ void BenchProgress::show(const std::stop_token& stop) {
     if (time < Duration::zero()) {
       line.show("warming up");
     } else {
-      line.show(fmt::format("{}  {} a second | answered {} | lost {} | p50 {}  p99 {}",
-                            shown(std::chrono::floor<std::chrono::seconds>(time)),
+      line.show(fmt::format("{} s  {} a second | answered {} | lost {} | p50 {}  p99 {}",
+                            std::chrono::round<std::chrono::seconds>(time).count(),
                             rate_text(per_second(news.count(), std::min(now - last, time))),
                             grouped(so_far.count()), grouped(run_.tally().failures(ErrorCode::no_answer)),
                             shown_finely(news.percentile({1, 2})), shown_finely(news.percentile({99, 100}))));
