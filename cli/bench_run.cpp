@@ -227,6 +227,11 @@ void BenchRun::resume(Timestamp now) {
 /// @return when the next one is
 Timestamp BenchRun::begin_due(Timestamp now) {
   Timestamp due = due_time(next_question_);
+  if (now >= measured_from_ &&
+      due < measured_from_) {  // what the warm-up could not do is no part of the rest
+    next_question_ = due_before(measured_from_);
+    due = due_time(next_question_);
+  }
   for (std::uint64_t i = 1; due <= now && due < end_; ++i) {
     // Where there is no room for one, there is none for those behind it.
     if (any_aside_ || !claim(due)) break;
@@ -237,7 +242,7 @@ Timestamp BenchRun::begin_due(Timestamp now) {
     if (i % kQuestionsPerLook != 0) continue;
     now = monotonic_now();
     end_warmup(now);
-    if (signals_.stopped() || now - end_ >= kGrace) break;
+    if (signals_.stopped() || now - end_ >= kGrace || (now >= measured_from_ && due < measured_from_)) break;
   }
   return due;
 }
