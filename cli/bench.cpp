@@ -90,8 +90,9 @@ ExitCode usage(const std::string& reason) {
 /// One byte more than any message may have, where it has more.
 std::string payload_of(const Settings& settings) {
   if (settings.message) return *settings.message;
-  return std::string(std::min<std::size_t>(settings.bytes.value_or(kBytesDefault), kMessageBytesMax + 1),
-                     '.');
+  std::string payload;
+  payload.resize(std::min<std::size_t>(settings.bytes.value_or(kBytesDefault), kMessageBytesMax + 1), '.');
+  return payload;
 }
 
 std::optional<std::string> objection(const Settings& settings) {

@@ -1,6 +1,7 @@
 #include "cli/bench_report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <condition_variable>
 #include <fmt/core.h>
 #include <mutex>
@@ -31,7 +32,7 @@ double per_second(std::uint64_t count, Duration time) {
 
 /// Three digits that count, at least, and no more than the point needs.
 std::string rate_text(double rate) {
-  if (rate >= 100) return grouped(static_cast<std::uint64_t>(rate + 0.5));
+  if (rate >= 100) return grouped(static_cast<std::uint64_t>(std::llround(rate)));
   return fmt::format("{:.{}f}", rate, rate < 10 ? 2 : 1);
 }
 

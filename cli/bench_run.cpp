@@ -147,7 +147,7 @@ void BenchRun::begin(Timestamp due) {
   begun_.fetch_add(1);
   // Two words, which std::function keeps without memory of its own.
   (void)client_->ask_async(peer_, payload_, plan_.ask,
-                           [this, due](Result<Reply>&& result) { on_end(due, result); });
+                           [this, due](const Result<Reply>& result) { on_end(due, result); });
 }
 
 void BenchRun::on_end(Timestamp due, const Result<Reply>& result) {

@@ -314,7 +314,7 @@ TEST(ClientAndServer, CountRepliesThatTheKernelDropsWhileACallbackIsAtWork) {
   auto client = Client::open({.requester = {.uncontrolled = true}, .receive_buffer_bytes = 4096});
   ASSERT_TRUE(client);
   const AskOptions patient{.deadline = std::chrono::minutes{5}, .first_wait = milliseconds{50}};
-  const auto wait_for_all = [&](Result<Reply>&& reply) {
+  const auto wait_for_all = [&](const Result<Reply>& reply) {
     if (answered == 0) {
       all_replied = ::holler::testing::eventually([&] {
         const ResponderStats stats = server.stats().responder;
@@ -324,7 +324,7 @@ TEST(ClientAndServer, CountRepliesThatTheKernelDropsWhileACallbackIsAtWork) {
     if (reply) ++answered;
   };
   // What a callback asks leaves together when it has returned.
-  client->ask_async(server.endpoint(), payload, patient, [&](Result<Reply>&&) {
+  client->ask_async(server.endpoint(), payload, patient, [&](const Result<Reply>&) {
     for (int i = 0; i < kQuestions; ++i) client->ask_async(server.endpoint(), payload, patient, wait_for_all);
   });
   ASSERT_TRUE(::holler::testing::eventually([&] { return answered == kQuestions; }));
@@ -348,7 +348,7 @@ TEST(ClientAndServer, CountDoubledRepliesAsLateInEitherWayOfAsking) {
         ended.set_value(client->ask(relay.endpoint(), bytes_of("x")).has_value());
       } else {
         client->ask_async(relay.endpoint(), bytes_of("x"), {},
-                          [&](Result<Reply>&& reply) { ended.set_value(reply.has_value()); });
+                          [&](const Result<Reply>& reply) { ended.set_value(reply.has_value()); });
       }
       EXPECT_TRUE(ended.get_future().get());
       return client->stats().dropped[DropReason::late] > 0;

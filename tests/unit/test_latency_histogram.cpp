@@ -41,7 +41,7 @@ TEST(LatencyHistogram, HasThePercentilesOfTheSortedList) {
   std::vector<Duration> list;
   for (int i = 0; i < 10001; ++i) {
     // Of every order of magnitude alike.
-    list.push_back(Duration{static_cast<std::int64_t>(random.next() >> (20 + random.below(40)))});
+    list.emplace_back(static_cast<std::int64_t>(random.next() >> (20 + random.below(40))));
     histogram.add(list.back());
   }
   std::ranges::sort(list);
