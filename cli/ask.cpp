@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "holler/client.hpp"
-#include "holler/names.hpp"
 #include "holler/system.hpp"
 
 #include "cli/ask_report.hpp"
@@ -14,6 +13,7 @@
 #include "cli/input.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/peer.hpp"
 #include "cli/round_trips.hpp"
 #include "cli/signals.hpp"
 #include "cli/text.hpp"
@@ -62,36 +62,6 @@ Parsed<const Codec*> parse_protocol(std::string_view text) {
 ExitCode usage(const std::string& reason) {
   complain(reason + "; see 'holler ask --help'");
   return ExitCode::usage;
-}
-
-/// HOST[:PORT] with both parts sure to be there, or the reason why not.
-Parsed<HostPort> parse_peer(const Settings& settings) {
-  auto peer = split_host_port(settings.host, "");
-  if (!peer) return std::unexpected{peer.error().message()};
-  if (peer->host.empty()) return std::unexpected{"HOST is empty; say whom to ask"};
-  if (!peer->port.empty() && settings.port) {
-    return std::unexpected{"the port is given twice, in '" + settings.host + "' and with --port"};
-  }
-  const std::string text =
-      peer->port.empty() ? settings.port.value_or(std::to_string(kDefaultPort)) : peer->port;
-  const auto port = parse_peer_port(text);
-  if (!port) return std::unexpected{port.error()};
-  peer->port = *port;
-  return *peer;
-}
-
-std::string to_text(const HostPort& peer) {
-  const bool bare_v6 = peer.host.find(':') != std::string::npos;
-  return (bare_v6 ? "[" + peer.host + "]" : peer.host) + ":" + peer.port;
-}
-
-Result<std::optional<Endpoint>> parse_source(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  const auto split = split_host_port(text, "0");
-  if (!split) return failure(split.error());
-  const auto endpoint = resolve_local(split->host, split->port);
-  if (!endpoint) return failure(endpoint.error());
-  return *endpoint;
 }
 
 /// One run of `holler ask`: the same question, once or several times.
@@ -209,7 +179,7 @@ class Asking {
 };
 
 ExitCode run(const Settings& settings) {
-  const auto peer = parse_peer(settings);
+  const auto peer = parse_peer(settings.host, settings.port);
   if (!peer) return usage(peer.error());
   return Asking{settings, to_text(*peer)}.run();
 }

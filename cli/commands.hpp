@@ -11,6 +11,7 @@ namespace holler::cli {
 
 void add_serve(CLI::App& app, ExitCode& exit_code);
 void add_ask(CLI::App& app, ExitCode& exit_code);
+void add_bench(CLI::App& app, ExitCode& exit_code);
 void add_impair(CLI::App& app, ExitCode& exit_code);
 void add_dns(CLI::App& app, ExitCode& exit_code);
 void add_ports(CLI::App& app, ExitCode& exit_code);

@@ -1,9 +1,6 @@
 #include "cli/impair_report.hpp"
 
-#include <algorithm>
 #include <fmt/core.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cli/output.hpp"
 #include "cli/text.hpp"
@@ -19,12 +16,6 @@ std::string live_text(const ImpairerStats& stats, Duration elapsed) {
   };
   return fmt::format("{}  {} | {} | {}", shown(elapsed), counted(stats.clients, "client"),
                      way("up", stats.up), way("down", stats.down));
-}
-
-std::size_t terminal_columns() noexcept {
-  winsize size{};
-  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-  return known ? size.ws_col : 80;
 }
 
 std::string way_text(std::string_view name, const WayStats& counts) {
@@ -129,7 +120,7 @@ void ImpairReport::listening(const Endpoint& local, const Endpoint& target, std:
 }
 
 void ImpairReport::progress(const ImpairerStats& stats, Duration elapsed) {
-  if (live_) return replace_line(live_text(stats, elapsed));
+  if (live_) return line_.show(live_text(stats, elapsed));
   const Json object = counters_json("counters", stats, elapsed);
   if (json_) return print_json(object);
   if (!quiet_) standard_error().write(json_line(object));
@@ -137,20 +128,10 @@ void ImpairReport::progress(const ImpairerStats& stats, Duration elapsed) {
 
 void ImpairReport::summary(const ImpairerStats& stats, Duration elapsed) {
   if (json_) return print_json(counters_json("summary", stats, elapsed));
-  if (live_) replace_line("");
+  line_.clear();
   standard_output().write(fmt::format("Relayed for {}: {}, {} at one time\n", shown(elapsed),
                                       counted(stats.clients_total, "client"), stats.clients_most) +
                           way_text("up", stats.up) + way_text("down", stats.down));
-}
-
-/// Without escape sequences, so that any terminal can take it; and not longer than its line, for of one that
-/// wraps only the end would be replaced.
-void ImpairReport::replace_line(std::string text) {
-  text.resize(std::min(text.size(), terminal_columns() - 1));
-  std::string line = "\r" + text;
-  if (text.size() < line_columns_) line.append(line_columns_ - text.size(), ' ');
-  line_columns_ = text.size();
-  standard_error().write(text.empty() ? line + "\r" : line);
 }
 
 }  // namespace holler::cli

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 
 #include "holler/impairer.hpp"
 #include "holler/time.hpp"
 
 #include "cli/json.hpp"
+#include "cli/live_line.hpp"
 
 namespace holler::cli {
 
@@ -27,12 +26,10 @@ class ImpairReport {
   void summary(const ImpairerStats& stats, Duration elapsed);
 
  private:
-  void replace_line(std::string text);
-
   bool json_;
   bool quiet_;
   bool live_;
-  std::size_t line_columns_ = 0;  ///< of the live line, which the next one has to cover
+  LiveLine line_;
 };
 
 }  // namespace holler::cli

@@ -16,6 +16,7 @@ constexpr const char* kExamples = R"(Examples:
   holler ask localhost "This is a message"     ask there
   holler serve "" --drop 50%                   on every address, deaf to half of what comes
   holler ask localhost hello --trace           watch it get through all the same
+  holler bench localhost --rate 1000           how long answers take, at this load
   holler dns example.org AAAA                  ask a name server
   holler ports domain 5432                     what is known of these ports
   holler impair :5300 localhost:53 --loss 20%  a bad network in front of any UDP server
@@ -60,6 +61,7 @@ ExitCode run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   add_serve(app, exit_code);
   add_ask(app, exit_code);
+  add_bench(app, exit_code);
   add_dns(app, exit_code);
   add_ports(app, exit_code);
   add_forge(app, exit_code);
@@ -71,7 +73,8 @@ ExitCode run(int argc, char** argv) {
     return explain(app, error);
   }
   if (app.get_subcommands().empty()) {
-    complain("say what to do: serve, ask, dns, ports, forge, impair or sim; 'holler --help' shows how");
+    complain(
+        "say what to do: serve, ask, bench, dns, ports, forge, impair or sim; 'holler --help' shows how");
     return ExitCode::usage;
   }
   return exit_code;

@@ -41,6 +41,11 @@ std::string shown(Duration duration) {
   return fmt::format("{} min {} s", whole / 60, whole % 60);
 }
 
+std::string shown_finely(Duration duration) {
+  const double microseconds = std::chrono::duration<double, std::micro>(duration).count();
+  return microseconds < 999.5 ? three_digits(microseconds) + " us" : shown(duration);
+}
+
 std::string counted(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }

@@ -12,6 +12,8 @@ namespace holler::cli {
 
 /// Three digits and a unit that fits: `0.31 ms`, `100 ms`, `1.5 s`, `12.3 s`, `4 min 10 s`.
 [[nodiscard]] std::string shown(Duration duration);
+/// The same with microseconds where that says more: `21.4 us`, `999 us`, `1.5 ms`.
+[[nodiscard]] std::string shown_finely(Duration duration);
 /// `1 attempt`, `2 attempts`.
 [[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
 /// `1,000,000`.

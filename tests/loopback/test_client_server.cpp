@@ -12,7 +12,9 @@
 #include "holler/system.hpp"
 #include "holler/udp_socket.hpp"
 
+#include "tests/support/running_impairer.hpp"
 #include "tests/support/running_server.hpp"
+#include "tests/support/sockets.hpp"
 
 namespace holler {
 namespace {
@@ -300,6 +302,57 @@ TEST(ClientAndServer, AnswerOverBothIpVersionsFromOneWildcard) {
     const auto reply = client->ask({address, port}, bytes_of("x"));
     ASSERT_TRUE(reply) << reply.error().message();
     EXPECT_EQ(reply->peer.address, address);
+  }
+}
+
+TEST(ClientAndServer, CountRepliesThatTheKernelDropsWhileACallbackIsAtWork) {
+  constexpr int kQuestions = 1000;
+  Running server{{}, [](const Request& request, ReplyWriter& reply) { reply.append(request.payload); }};
+  const ByteVector payload(1000);
+  std::atomic<int> answered{0};
+  bool all_replied = false;  // of the client's thread, until all is answered
+  auto client = Client::open({.requester = {.uncontrolled = true}, .receive_buffer_bytes = 4096});
+  ASSERT_TRUE(client);
+  const AskOptions patient{.deadline = std::chrono::minutes{5}, .first_wait = milliseconds{50}};
+  const auto wait_for_all = [&](const Result<Reply>& reply) {
+    if (answered == 0) {
+      all_replied = ::holler::testing::eventually([&] {
+        const ResponderStats stats = server.stats().responder;
+        return stats.answered + stats.busy > kQuestions;
+      });
+    }
+    if (reply) ++answered;
+  };
+  // What a callback asks leaves together when it has returned.
+  client->ask_async(server.endpoint(), payload, patient, [&](const Result<Reply>&) {
+    for (int i = 0; i < kQuestions; ++i) client->ask_async(server.endpoint(), payload, patient, wait_for_all);
+  });
+  ASSERT_TRUE(::holler::testing::eventually([&] { return answered == kQuestions; }));
+  EXPECT_TRUE(all_replied);
+  EXPECT_TRUE(::holler::testing::eventually([&] { return client->kernel_drops() > 0; }));
+  EXPECT_GT(client->stats().retransmitted, 0U);
+}
+
+TEST(ClientAndServer, CountDoubledRepliesAsLateInEitherWayOfAsking) {
+  Running server{{}, count_bytes};
+  ImpairerOptions doubling{.target = server.endpoint()};
+  doubling.down.link.duplication = percent(100);
+  const ::holler::testing::RunningImpairer relay{doubling};
+  for (const bool waits : {true, false}) {
+    auto client = Client::open();
+    ASSERT_TRUE(client);
+    // The copy of a reply is read with the next one, at the latest.
+    EXPECT_TRUE(::holler::testing::eventually([&] {
+      std::promise<bool> ended;
+      if (waits) {
+        ended.set_value(client->ask(relay.endpoint(), bytes_of("x")).has_value());
+      } else {
+        client->ask_async(relay.endpoint(), bytes_of("x"), {},
+                          [&](const Result<Reply>& reply) { ended.set_value(reply.has_value()); });
+      }
+      EXPECT_TRUE(ended.get_future().get());
+      return client->stats().dropped[DropReason::late] > 0;
+    })) << waits;
   }
 }
 

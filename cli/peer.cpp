@@ -1,0 +1,33 @@
+#include "cli/peer.hpp"
+
+namespace holler::cli {
+
+Parsed<HostPort> parse_peer(const std::string& host, const std::optional<std::string>& port) {
+  auto peer = split_host_port(host, "");
+  if (!peer) return std::unexpected{peer.error().message()};
+  if (peer->host.empty()) return std::unexpected{"HOST is empty; say whom to ask"};
+  if (!peer->port.empty() && port) {
+    return std::unexpected{"the port is given twice, in '" + host + "' and with --port"};
+  }
+  const std::string text = peer->port.empty() ? port.value_or(std::to_string(kDefaultPort)) : peer->port;
+  const auto number = parse_peer_port(text);
+  if (!number) return std::unexpected{number.error()};
+  peer->port = *number;
+  return *peer;
+}
+
+std::string to_text(const HostPort& peer) {
+  const bool bare_v6 = peer.host.find(':') != std::string::npos;
+  return (bare_v6 ? "[" + peer.host + "]" : peer.host) + ":" + peer.port;
+}
+
+Result<std::optional<Endpoint>> parse_source(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto split = split_host_port(text, "0");
+  if (!split) return failure(split.error());
+  const auto endpoint = resolve_local(split->host, split->port);
+  if (!endpoint) return failure(endpoint.error());
+  return *endpoint;
+}
+
+}  // namespace holler::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "holler/error.hpp"
+#include "holler/names.hpp"
+
+#include "cli/values.hpp"
+
+/// Whom to ask, and from where, as people type it.
+namespace holler::cli {
+
+/// HOST[:PORT] with both parts sure to be there, or the reason why not.
+/// @param port  of an option of its own
+[[nodiscard]] Parsed<HostPort> parse_peer(const std::string& host, const std::optional<std::string>& port);
+/// `HOST:PORT`, `[V6]:PORT`.
+[[nodiscard]] std::string to_text(const HostPort& peer);
+/// An address of this machine, with or without a port, or a port alone; none where `text` is empty.
+[[nodiscard]] Result<std::optional<Endpoint>> parse_source(const std::string& text);
+
+}  // namespace holler::cli
