@@ -64,6 +64,7 @@ struct Settings {
   std::string source;
   std::string interface;
   std::string svg;
+  Duration spin{};
   bool json = false;
   bool quiet = false;
 };
@@ -125,10 +126,11 @@ class Benching {
     if (!endpoints) return give_up(endpoints.error());
     const auto source = parse_source(settings_.source);
     if (!source) return give_up(source.error());
-    auto client = Client::open(
-        {.source = *source,
-         .interface = settings_.interface,
-         .requester = {.outstanding_max = bench_outstanding_max(settings_.plan.payload.size())}});
+    auto client =
+        Client::open({.source = *source,
+                      .interface = settings_.interface,
+                      .requester = {.outstanding_max = bench_outstanding_max(settings_.plan.payload.size())},
+                      .spin = settings_.spin});
     if (!client) return give_up(client.error());
     const auto peer = reachable(*client, *endpoints);
     if (!peer) return give_up(peer.error());
@@ -262,6 +264,10 @@ void add_options(CLI::App& command, Settings& settings) {
       ->type_name("ADDRESS");
   not_empty(command.add_option("--interface", settings.interface, "Ask through this interface only"))
       ->type_name("NAME");
+  add_value(
+      command, "--spin", settings.spin, parse_duration,
+      "Look for an answer for so long before going to sleep: a busy processor, shorter latencies (default 0)",
+      "DURATION");
   command.add_flag("--repeatable", ask.repeatable,
                    "It may be done twice: where the server is restarted meanwhile, ask the new one");
   not_empty(command.add_option("--svg", settings.svg, "Draw the latencies into a file"))->type_name("FILE");

@@ -130,8 +130,12 @@ Result<bool> Lane::wait(Duration timeout, bool for_room, const std::stop_token& 
   const auto ready = poller_->wait(timeout);
   if (for_room) poller_->want_write(socket_.native_handle(), kSocketToken, false);
   if (!ready) return failure(ready.error());
-  wake_->drain();
-  return std::find(ready->begin(), ready->end(), kSocketToken) != ready->end();
+  bool readable = false;
+  for (const std::uint64_t token : *ready) {
+    if (token == kWakeToken) wake_->drain();
+    readable = readable || token == kSocketToken;
+  }
+  return readable;
 }
 
 Result<void> Lane::watch() {

@@ -81,6 +81,8 @@ Error no_thread(const std::system_error& error) {
 }  // namespace
 
 struct Server::State {
+  explicit State(ServerOptions settings) : options{std::move(settings)} {}
+
   ServerOptions options;
   std::vector<std::unique_ptr<ServingLoop>> loops;
 
