@@ -1,5 +1,5 @@
-// The way of one question through the engine, without sockets: for callgrind, which counts its instructions
-// (bench/budget.py), and for a look at its time.
+// The way of one question through the code, with sockets only where it goes through runtime: for callgrind,
+// which counts its instructions (bench/budget.py), and for a look at its time.
 //
 //   hot_paths PATH COUNT     PATH is one of those below; prints nanoseconds for each of COUNT questions
 
@@ -15,6 +15,9 @@
 #include "holler/codecs.hpp"
 #include "holler/requester.hpp"
 #include "holler/responder.hpp"
+
+#include "runtime/ask_loop.hpp"
+#include "runtime/serving_loop.hpp"
 
 namespace {
 
@@ -148,14 +151,60 @@ void answer(std::size_t count) {
   }
 }
 
+template <class T>
+T must(Result<T> result) {
+  if (!result) fail(result.error().message().c_str());
+  return std::move(*result);
+}
+
+/// `runtime`: all of both sides, from the question through both loops and the kernel to its answer, in turns
+/// of one thread: a datagram to loopback has arrived when it has been sent. The kernel's instructions do not
+/// count.
+void runtime(std::size_t count) {
+  const ServerOptions served{.answer_plain = false};
+  const auto server = must(ServingLoop::create(
+      served, served.responder, must(UdpSocket::bind({Address::loopback_v4(), 0}, {.coalesce = true}))));
+  UdpSocket socket = must(UdpSocket::bind({Address::loopback_v4(), 0}, {.coalesce = true}));
+  const ClientOptions asked{.requester = {.uncontrolled = true}};
+  AskLoop loop{asked,
+               {.socket_of = [&](std::uint32_t) { return &socket; },
+                .local_of = [&](std::uint32_t) { return kAsker; }},
+               32};
+  std::size_t done = 0;
+  const AskLoop::OnEnd on_end = [&](const RequestEvent& event) {
+    if (event.outcome != Outcome::answered) fail("not answered");
+    ++done;
+  };
+  const Server::Handler echo = [](const holler::Request& request, ReplyWriter& reply) {
+    reply.append(request.payload);
+  };
+  while (done < count) {
+    const std::size_t before = done;
+    const Timestamp now = monotonic_now();
+    for (std::size_t i = 0; i < kAtOnce; ++i) {
+      const RequestOptions patient{.first_wait = std::chrono::minutes{1},
+                                   .backoff_max = std::chrono::minutes{1}};
+      if (loop.requester().start(now, server->local(), kPayload, patient).status != StartStatus::started) {
+        fail("not started");
+      }
+    }
+    if (loop.transmit(now, on_end) != nullptr) fail("no room to ask");
+    while (must(server->turn(echo))) {
+    }
+    while (must(loop.receive(now, 0, false, on_end)) > 0) {
+    }
+    if (done != before + kAtOnce) fail("loopback has lost something");
+  }
+}
+
 }  // namespace
 
 int main(int words, char** word) {
   const std::map<std::string_view, void (*)(std::size_t)> paths{
-      {"wire", wire}, {"ask", ask}, {"answer", answer}};
+      {"wire", wire}, {"ask", ask}, {"answer", answer}, {"runtime", runtime}};
   const auto path = words == 3 ? paths.find(word[1]) : paths.end();
   if (path == paths.end()) {
-    std::fprintf(stderr, "usage: hot_paths wire|ask|answer COUNT\n");
+    std::fprintf(stderr, "usage: hot_paths wire|ask|answer|runtime COUNT\n");
     return 2;
   }
   const std::size_t count = std::stoul(word[2]);

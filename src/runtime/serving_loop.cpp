@@ -82,8 +82,6 @@ Result<void> ServingLoop::serve(const Server::Handler& handler, const std::stop_
   return {};
 }
 
-/// Takes in a batch, and sends what is due.
-/// @return whether to look again at once
 Result<bool> ServingLoop::turn(const Server::Handler& handler) {
   const Timestamp now = monotonic_now();
   const bool strays = has_strays_.load(std::memory_order_relaxed);

@@ -34,6 +34,9 @@ class ServingLoop {
 
   /// As Server::serve, in the caller's thread.
   [[nodiscard]] Result<void> serve(const Server::Handler& handler, const std::stop_token& stop);
+  /// Takes in a batch, if there is one, and sends what is due, without waiting.
+  /// @return whether to look again at once
+  [[nodiscard]] Result<bool> turn(const Server::Handler& handler);
   [[nodiscard]] const Endpoint& local() const noexcept { return local_; }
   [[nodiscard]] ServerStats stats() const;
 
@@ -47,7 +50,6 @@ class ServingLoop {
   ServingLoop(const ServerOptions& options, const ResponderOptions& share, UdpSocket socket, Poller poller,
               std::shared_ptr<Completions> completions);
 
-  [[nodiscard]] Result<bool> turn(const Server::Handler& handler);
   [[nodiscard]] Result<void> sleep();
   [[nodiscard]] Result<std::size_t> receive(Timestamp now, const Server::Handler& handler);
   std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Server::Handler& handler);
