@@ -108,7 +108,7 @@ class Asker {
   }
   /// Asks everything again where nothing has come for long.
   void look_after(std::uint64_t now) {
-    if (now - heard_ < kPatience) return;
+    if (now < heard_ + kPatience) return;
     heard_ = now;
     std::size_t due = 0;
     for (const Sent& sent : sent_) due += sent.left;
