@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <sys/epoll.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <vector>
 
@@ -221,6 +222,11 @@ void load_many(Load& load) {
   }
 }
 
+std::string kernel_release() {
+  utsname names{};
+  return ::uname(&names) == 0 ? names.release : "unknown";
+}
+
 int load_bare(const Options& options) {
   Load load{options};
   options.clients == 1 ? load_one(load) : load_many(load);
@@ -233,5 +239,6 @@ int load_bare(const Options& options) {
 }  // namespace
 
 int main(int count, char** values) {
-  return peers::run(count, values, {"peer_bare", {"one", "batch", "joined"}, serve, load_bare});
+  return peers::run(count, values,
+                    {"peer_bare", kernel_release(), {"one", "batch", "joined"}, serve, load_bare});
 }

@@ -91,7 +91,8 @@ bool read_option(const Program& program, std::string_view option, std::string_vi
 Options read_options(int count, char** values, const Program& program) {
   const std::span words{values, static_cast<std::size_t>(count)};
   const std::string_view role = count > 1 ? words[1] : "";
-  if (role != "serve" && role != "load") usage_error(program, "the first argument is 'serve' or 'load'");
+  if (role != "serve" && role != "load")
+    usage_error(program, "the first argument is 'serve', 'load' or 'version'");
   Options options;
   options.serve = role == "serve";
   if (!program.modes.empty()) options.mode = program.modes.front();
@@ -112,6 +113,10 @@ Options read_options(int count, char** values, const Program& program) {
 }  // namespace
 
 int run(int count, char** values, const Program& program) {
+  if (count == 2 && std::string_view{values[1]} == "version") {
+    std::puts(program.version.c_str());
+    return 0;
+  }
   const Options options = read_options(count, values, program);
   allow_many_descriptors();
   if (options.serve) return program.serve(options);

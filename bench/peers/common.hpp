@@ -18,9 +18,10 @@
 ///     peer_NAME serve --port P [--on ADDRESS] [--spin]
 ///     peer_NAME load --to ADDRESS:PORT --bytes N --outstanding W --clients C --seconds S --warmup S [--spin]
 ///
-/// `serve` prints `ready PORT`. `load` keeps W questions of N bytes outstanding from each of C clients, each
-/// answer causing the next question. It prints `measuring` when the warm-up is over and one line of JSON at
-/// the end, or `{"cannot": "why"}` and ends with 3.
+/// and `peer_NAME version` prints the version of its library. `serve` prints `ready PORT`. `load` keeps W
+/// questions of N bytes outstanding from each of C clients, each answer causing the next question. It prints
+/// `measuring` when the warm-up is over and one line of JSON at the end, or `{"cannot": "why"}` and ends
+/// with 3.
 namespace peers {
 
 inline constexpr int kUsage = 2;
@@ -49,6 +50,7 @@ struct Options {
 
 struct Program {
   const char* name;
+  std::string version;                  ///< of the library, as it says itself
   std::vector<std::string_view> modes;  ///< of `--mode`; the first is the default
   int (*serve)(const Options&);
   int (*load)(const Options&);  ///< nullptr: any datagram client can load it

@@ -140,5 +140,6 @@ int load(const Options& options) {
 }  // namespace
 
 int main(int count, char** values) {
-  return peers::run(count, values, {"peer_holler", {"client", "machines", "unbundled"}, serve, load});
+  return peers::run(count, values,
+                    {"peer_holler", HOLLER_VERSION, {"client", "machines", "unbundled"}, serve, load});
 }

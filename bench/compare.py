@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Compares holler with the bare kernel and with what people would use instead.
+
+Each system serves on one processor and is loaded from another: build/release/bin/peer_NAME, from bench/peers. A full run
+writes bench/results.json, and docs/performance.md and docs/plots/ from it.
+exit codes: 0 done, 1 something failed, 2 usage, 130 interrupted
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import signal
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from comparison import cases, measuring, running, systems, table
+
+FULL = {"rounds": 5, "seconds": 1.0, "warmup": 0.3}
+QUICK = {"rounds": 1, "seconds": 0.3, "warmup": 0.15}
+
+
+def number(least, most, kind):
+    def read(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number from {least} to {most}")
+        return value
+    return read
+
+
+def expression(text):
+    try:
+        return re.compile(text)
+    except re.error as wrong:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a regular expression: {wrong}") from None
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\n")[0], allow_abbrev=False,
+                                     epilog="Names for --only: " + ", ".join(case.name for case in cases.CASES) + "; "
+                                     + ", ".join(system.name for system in systems.SYSTEMS))
+    parser.add_argument("--quick", action="store_true", help="fewer cases and one short round, in less than two minutes")
+    parser.add_argument("--rounds", type=number(1, 100, int), help="how often each system takes its turn (5)")
+    parser.add_argument("--seconds", type=number(0.05, 60, float), help="how long each turn is measured (1)")
+    parser.add_argument("--only", type=expression, help="the cases and systems 'CASE/SYSTEM' in which this is found")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON in place of tables")
+    return parser.parse_args()
+
+
+def plan(quick, only):
+    """[(case, systems)] to be measured."""
+    wanted = []
+    for case in cases.CASES:
+        if quick and not case.quick:
+            continue
+        some = [system for system in systems.SYSTEMS if case.has(system)
+                and (only is None or only.search(f"{case.name}/{system.name}"))]
+        if some:
+            wanted.append((case, some))
+    return wanted
+
+
+def main():
+    given = arguments()
+    wanted = plan(given.quick, given.only)
+    if not wanted:
+        print("bench/compare.py: --only leaves nothing to measure", file=sys.stderr)
+        return 2
+    defaults = QUICK if given.quick else FULL
+    rounds, seconds = given.rounds or defaults["rounds"], given.seconds or defaults["seconds"]
+    measured = {}
+
+    def report(case, outcome):
+        measured[case.name] = outcome
+        if not given.json:
+            print(table.of_case(case, outcome), flush=True)
+
+    measuring.measure_all(wanted, rounds, seconds, defaults["warmup"], report)
+    if given.json:
+        print(json.dumps(measured, indent=1, ensure_ascii=False))
+    failed = [name for outcome in measured.values() for name, numbers in outcome.items() if "failed" in numbers]
+    return 1 if failed else 0
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nbench/compare.py: interrupted", file=sys.stderr)
+        sys.exit(130)
