@@ -94,13 +94,13 @@ def measure(path, system, case, seconds, warmup):
     on_server, on_load = processors()
     spin = ["--spin"] if case.spin else []
     mode = ["--mode", system.serve_mode] if system.serve_mode else []
-    serve = command(path, "serving", system.program, "serve", "--port", 0, "--on", path.address, *mode, *spin)
+    much = ["--outstanding", case.outstanding, "--clients", case.clients]
+    serve = command(path, "serving", system.program, "serve", "--port", 0, "--on", path.address, *much, *mode, *spin)
     with Program(serve, on_server) as server:
         port = server.line(START_SECONDS).removeprefix("ready ")
         mode = ["--mode", system.load_mode] if system.load_mode else []
         load = command(path, "loading", system.load_program, "load", "--to", f"{path.address}:{port}", "--bytes", case.bytes,
-                       "--outstanding", case.outstanding, "--clients", case.clients, "--seconds", seconds, "--warmup", warmup,
-                       *mode, *spin)
+                       "--seconds", seconds, "--warmup", warmup, *much, *mode, *spin)
         with Program(load, on_load) as asker:
             asker.line(START_SECONDS + warmup)
             before = server.processor_ns()

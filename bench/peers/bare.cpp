@@ -86,6 +86,10 @@ class Asker {
     const timeval patience{0, kPatience / 1000};
     ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (load.options.mode == "joined") peers::join_on_arrival(descriptor_);
+    // With one client what is compared is sendto and recvfrom; many would each be tied to their server.
+    connected_ = load.options.clients > 1;
+    if (connected_ && ::connect(descriptor_, reinterpret_cast<sockaddr*>(&load.to), sizeof load.to) != 0)
+      peers::give_up("connect");
   }
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
@@ -134,12 +138,12 @@ class Asker {
     sent_.push_back({stamp, count});
     if (load_->options.mode == "batch") return send_batch(count);
     if (load_->options.mode == "one" || count == 1) {
-      ::sendto(descriptor_, load_->payload.data(), bytes, 0, name(), sizeof load_->to);
+      ::sendto(descriptor_, load_->payload.data(), bytes, 0, name(), name_bytes());
       return;
     }
     iovec vector{load_->payload.data(), count * bytes};
     alignas(cmsghdr) std::array<char, 64> control{};
-    msghdr header{name(), sizeof load_->to, &vector, 1, nullptr, 0, 0};
+    msghdr header{name(), name_bytes(), &vector, 1, nullptr, 0, 0};
     peers::segment(header, control, static_cast<std::uint16_t>(bytes));
     // The device takes no pieces: those who ask for 'joined' there want to know.
     if (::sendmsg(descriptor_, &header, 0) < 0) peers::give_up("peer_bare: a send in pieces");
@@ -149,7 +153,7 @@ class Asker {
     std::array<iovec, kBatch> vectors{};
     for (std::size_t i = 0; i < count; ++i) {
       vectors[i] = {load_->payload.data() + i * load_->options.bytes, load_->options.bytes};
-      headers[i].msg_hdr = {name(), sizeof load_->to, &vectors[i], 1, nullptr, 0, 0};
+      headers[i].msg_hdr = {name(), name_bytes(), &vectors[i], 1, nullptr, 0, 0};
     }
     ::sendmmsg(descriptor_, headers.data(), static_cast<unsigned>(count), 0);
   }
@@ -183,10 +187,12 @@ class Asker {
     std::memcpy(&stamp, bytes.data() + which * load_->options.bytes, sizeof stamp);
     return stamp;
   }
-  sockaddr* name() { return reinterpret_cast<sockaddr*>(&load_->to); }
+  sockaddr* name() { return connected_ ? nullptr : reinterpret_cast<sockaddr*>(&load_->to); }
+  [[nodiscard]] socklen_t name_bytes() const { return connected_ ? 0 : sizeof load_->to; }
 
   Load* load_;
   int descriptor_ = -1;
+  bool connected_ = false;
   std::uint64_t heard_ = 0;
   std::deque<Sent> sent_;
 };

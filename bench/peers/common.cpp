@@ -18,7 +18,7 @@ namespace {
 [[noreturn]] void usage_error(const Program& program, const std::string& problem) {
   std::fprintf(stderr,
                "%s: %s\n"
-               "usage: %s serve [--port P] [--on ADDRESS] [--spin]\n"
+               "usage: %s serve [--port P] [--on ADDRESS] [--clients C] [--outstanding W] [--spin]\n"
                "       %s load --to ADDRESS:PORT [--bytes N] [--outstanding W] [--clients C] [--seconds S]\n"
                "           [--warmup S] [--spin]\n",
                program.name, problem.c_str(), program.name, program.name);
@@ -66,6 +66,10 @@ bool read_option(const Program& program, std::string_view option, std::string_vi
     options.port = number_in<std::uint16_t>(program, option, value, 0, 65535);
   } else if (options.serve && option == "--on") {
     options.address = address_in(program, value);
+  } else if (option == "--clients") {
+    options.clients = number_in<std::size_t>(program, option, value, 1, 4000);
+  } else if (option == "--outstanding") {
+    options.outstanding = number_in<std::size_t>(program, option, value, 1, 65536);
   } else if (option == "--mode" && !program.modes.empty()) {
     options.mode = mode_in(program, value);
   } else if (options.serve) {
@@ -74,10 +78,6 @@ bool read_option(const Program& program, std::string_view option, std::string_vi
     read_endpoint(program, value, options);
   } else if (option == "--bytes") {
     options.bytes = number_in<std::size_t>(program, option, value, kBytesMin, kBytesMax);
-  } else if (option == "--outstanding") {
-    options.outstanding = number_in<std::size_t>(program, option, value, 1, 65536);
-  } else if (option == "--clients") {
-    options.clients = number_in<std::size_t>(program, option, value, 1, 4000);
   } else if (option == "--seconds") {
     options.seconds = number_in<double>(program, option, value, 0.01, 600);
   } else if (option == "--warmup") {
@@ -195,25 +195,33 @@ Meter::Meter(const Options& options)
     : begin_{now_ns()},
       warmup_ns_{static_cast<std::uint64_t>(options.warmup * 1e9)},
       measured_ns_{static_cast<std::uint64_t>(options.seconds * 1e9)},
-      next_{begin_ + warmup_ns_} {}
+      awaited_{options.clients * options.outstanding} {}
 
 bool Meter::next_phase(std::uint64_t now) {
-  if (over_) return false;
-  if (measuring_) {
-    over_ = true;
-    seconds_ = static_cast<double>(now - begin_) * 1e-9;
-    processor_ = processor_ns() - processor_;
-    return false;
+  switch (phase_) {
+    case Phase::connecting:
+      if (answered_ + lost_ < awaited_ && now - begin_ < kConnectingMost) return true;
+      phase_ = Phase::warming;
+      next_ = now + warmup_ns_;
+      return true;
+    case Phase::warming:
+      phase_ = Phase::measuring;
+      answered_ = lost_ = retransmitted_ = 0;
+      latency_.clear();
+      processor_ = processor_ns();
+      std::puts("measuring");
+      std::fflush(stdout);
+      begin_ = now_ns();
+      next_ = begin_ + measured_ns_;
+      return true;
+    case Phase::measuring:
+      phase_ = Phase::over;
+      seconds_ = static_cast<double>(now - begin_) * 1e-9;
+      processor_ = processor_ns() - processor_;
+      return false;
+    case Phase::over: return false;
   }
-  measuring_ = true;
-  answered_ = lost_ = retransmitted_ = 0;
-  latency_.clear();
-  processor_ = processor_ns();
-  std::puts("measuring");
-  std::fflush(stdout);
-  begin_ = now_ns();
-  next_ = begin_ + measured_ns_;
-  return true;
+  return false;
 }
 
 int Meter::report(std::string_view note) const {

@@ -15,10 +15,11 @@
 /// What the programs that are compared have in common: their command line, the measured seconds, and how
 /// they report. Each has two roles:
 ///
-///     peer_NAME serve --port P [--on ADDRESS] [--spin]
+///     peer_NAME serve --port P [--on ADDRESS] [--clients C] [--outstanding W] [--spin]
 ///     peer_NAME load --to ADDRESS:PORT --bytes N --outstanding W --clients C --seconds S --warmup S [--spin]
 ///
-/// and `peer_NAME version` prints the version of its library. `serve` prints `ready PORT`. `load` keeps W
+/// and `peer_NAME version` prints the version of its library. `serve` prints `ready PORT`; a library
+/// that wants to know how much will come is told. `load` keeps W
 /// questions of N bytes outstanding from each of C clients, each answer causing the next question. It prints
 /// `measuring` when the warm-up is over and one line of JSON at the end, or `{"cannot": "why"}` and ends
 /// with 3.
@@ -83,7 +84,8 @@ void say_ready(std::uint16_t port);
 /// Nanoseconds of processor time that this process has used, all threads together.
 [[nodiscard]] std::uint64_t processor_ns() noexcept;
 
-/// The warm-up and the measured seconds of a load.
+/// The warm-up and the measured seconds of a load. The warm-up begins when as many questions have been
+/// answered as are outstanding at a time: all connections are there by then.
 class Meter {
  public:
   explicit Meter(const Options& options);
@@ -107,12 +109,16 @@ class Meter {
  private:
   bool next_phase(std::uint64_t now);
 
+  enum class Phase : std::uint8_t { connecting, warming, measuring, over };
+  /// However slow it is, it gets measured.
+  static constexpr std::uint64_t kConnectingMost = 10'000'000'000;
+
   std::uint64_t begin_;
   std::uint64_t warmup_ns_;
   std::uint64_t measured_ns_;
-  std::uint64_t next_;
-  bool measuring_ = false;
-  bool over_ = false;
+  std::uint64_t awaited_;
+  std::uint64_t next_ = 0;
+  Phase phase_ = Phase::connecting;
   std::uint64_t answered_ = 0;
   std::uint64_t lost_ = 0;
   std::uint64_t retransmitted_ = 0;

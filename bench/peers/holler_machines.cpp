@@ -56,7 +56,7 @@ class Asker {
         started_(load.options.outstanding) {
     const holler::SocketOptions options{.receive_buffer_bytes = kReceiveBufferBytes,
                                         .coalesce = load.options.outstanding > 1};
-    auto socket = holler::UdpSocket::bind({holler::Address::any_v4(), 0}, options);
+    auto socket = holler::UdpSocket::connected(load.peer, {}, options);
     if (!socket) give_up("peer_holler", socket.error().message());
     socket_ = std::make_unique<holler::UdpSocket>(std::move(*socket));
   }
