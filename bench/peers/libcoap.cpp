@@ -118,9 +118,11 @@ class Load {
     const std::uint8_t* data = nullptr;
     (void)coap_get_data(received, &size, &data);
     const auto [load, client] = client_of(session);
-    const auto place = load->asked_.answered_once(load->meter_, std::as_bytes(std::span{data, size}), client,
-                                                  peers::now_ns());
-    if (place) load->ask(client, *place);
+    const std::uint64_t now = peers::now_ns();
+    const auto place =
+        load->asked_.answered_once(load->meter_, std::as_bytes(std::span{data, size}), client, now);
+    // Also here, because its loop does not return while answers keep coming.
+    if (place && load->meter_.go_on(now)) load->ask(client, *place);
     return COAP_RESPONSE_OK;
   }
   static void given_up(coap_session_t* session, const coap_pdu_t* sent, const coap_nack_reason_t /*reason*/,
