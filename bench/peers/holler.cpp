@@ -13,6 +13,7 @@
 #include "holler/server.hpp"
 
 #include "common.hpp"
+#include "holler_asking.hpp"
 #include "holler_endpoint.hpp"
 #include "holler_machines.hpp"
 
@@ -141,5 +142,10 @@ int load(const Options& options) {
 
 int main(int count, char** values) {
   return peers::run(count, values,
-                    {"peer_holler", HOLLER_VERSION, {"client", "machines", "unbundled"}, serve, load});
+                    {"peer_holler",
+                     HOLLER_VERSION,
+                     {"client", "machines", "unbundled"},
+                     serve,
+                     load,
+                     peers::ask_by_holler});
 }
