@@ -14,6 +14,7 @@ class Asker:
     about: str
     server: str = ""       # peer_NAME that serves; empty: the same
     serve_mode: str = ""
+    ask_mode: str = ""
     shares: bool = False   # several requests may leave in one datagram, or acknowledgements beside them
 
     @property
@@ -24,6 +25,7 @@ class Asker:
 ASKERS = (
     Asker("holler", "holler", "holler", "all as it is by default", shares=True),
     Asker("libcoap", "libcoap", "libcoap", "confirmable messages; NSTART raised to what is outstanding"),
+    Asker("libcoap-near", "libcoap, 0.25 s", "libcoap", "the same, told to wait 0.25 s at first in place of 2 s", ask_mode="near"),
     Asker("enet", "ENet", "enet", "reliable packets, each place in a channel of its own", shares=True),
     Asker("plain", "plain schedule", "plain_schedule", "0.1 s, doubling, given up where the wait would pass 2 s",
           server="bare", serve_mode="one"),

@@ -58,10 +58,10 @@ class Child:
 async def run(asker, path, seed, questions, seconds):
     """What the asker has said, with what the relay has counted under "relay", and when the relay began under "relay_began"."""
     peer = lambda program, *words: Child(running.BIN / f"peer_{program}", *words)
-    mode = ["--mode", asker.serve_mode] if asker.serve_mode else []
+    mode = lambda name: ["--mode", name] if name else []
     outstanding = ["--outstanding", lossy_cases.OUTSTANDING]
     async with contextlib.AsyncExitStack() as open_until_the_end:
-        server = await open_until_the_end.enter_async_context(peer(asker.serve_program, "serve", *outstanding, *mode))
+        server = await open_until_the_end.enter_async_context(peer(asker.serve_program, "serve", *outstanding, *mode(asker.serve_mode)))
         port = (await server.line(running.START_SECONDS)).split()[1]
         relay = await open_until_the_end.enter_async_context(
             Child(running.BIN / "holler", "impair", "127.0.0.1:0", f"127.0.0.1:{port}", *path.options(), "--seed", seed,
@@ -70,7 +70,7 @@ async def run(asker, path, seed, questions, seconds):
         relay_began = time.monotonic_ns()
         asking = await open_until_the_end.enter_async_context(
             peer(asker.program, "ask", "--to", f"127.0.0.1:{listening['port']}", "--bytes", lossy_cases.BYTES,
-                 *outstanding, "--questions", questions, "--seconds", seconds))
+                 *outstanding, "--questions", questions, "--seconds", seconds, *mode(asker.ask_mode)))
         said = json.loads(await asking.line(seconds + PATIENCE_SECONDS + running.FINISH_SECONDS))
         said["relay"] = await relay.last_json(running.FINISH_SECONDS)
         said["relay_began"] = relay_began

@@ -57,5 +57,7 @@ int ask(const Options& options) { return peers::ask_by_libcoap(options, kResourc
 }  // namespace
 
 int main(int count, char** values) {
-  return peers::run(count, values, {"peer_libcoap", coap_package_version(), {}, serve, load, ask});
+  return peers::run(
+      count, values,
+      {"peer_libcoap", coap_package_version(), {peers::kCoapStandard, peers::kCoapNear}, serve, load, ask});
 }

@@ -11,6 +11,7 @@ namespace peers {
 namespace {
 
 constexpr std::uint32_t kLookEveryMs = 20;
+constexpr coap_fixed_point_t kAckTimeoutNear{0, 250};
 constexpr std::size_t kRoomBytes = 64;  // for the header, the token and the options
 
 /// Of the one asker: libcoap's call-backs have no argument for it.
@@ -50,9 +51,11 @@ class CoapAsking {
     if (context_ != nullptr) session_ = coap_new_client_session(context_, nullptr, &to, COAP_PROTO_UDP);
     if (session_ == nullptr) give_up("coap_new_client_session", "failed");
     coap_session_set_nstart(session_, static_cast<std::uint16_t>(options.outstanding));
+    if (options.mode == kCoapNear) coap_session_set_ack_timeout(session_, kAckTimeoutNear);
     coap_register_response_handler(context_, on_answer);
     coap_register_nack_handler(context_, on_failure);
     coap_set_log_handler(on_note);
+    coap_set_show_pdu_output(0);  // into the log, not onto standard output
     coap_set_log_level(LOG_DEBUG);
   }
 
