@@ -67,7 +67,7 @@ def of_step(path, asker, runs):
 def least_of_others(outcome, key):
     """(label, value) of the one that has least of it, other than holler."""
     others = [(numbers[key], lossy_cases.BY_NAME[name].label) for name, numbers in outcome.items()
-              if name != "holler" and numbers.get(key) is not None]
+              if lossy_cases.BY_NAME[name].program != "holler" and numbers.get(key) is not None]
     return min(others, default=(None, None))
 
 

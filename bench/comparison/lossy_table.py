@@ -11,10 +11,10 @@ def milliseconds(value):
 
 def of_path(path, outcome):
     lines = ["", f"{path.title}: {lossy_cases.OUTSTANDING} outstanding, {lossy_cases.BYTES} B; times in ms",
-             f"{'':<16}{'questions':>10}{'unanswered':>12}{'p50':>9}{'p99':>9}{'p99.9':>9}{'requests':>11}{'datagrams':>11}"
+             f"{'':<19}{'questions':>10}{'unanswered':>12}{'p50':>9}{'p99':>9}{'p99.9':>9}{'requests':>11}{'datagrams':>11}"
              "  for an answer"]
     for name, numbers in outcome.items():
-        label = f"{lossy_cases.BY_NAME[name].label:<16}"
+        label = f"{lossy_cases.BY_NAME[name].label:<19}"
         if "p50" not in numbers:
             lines.append(label + without(numbers))
             continue
@@ -22,15 +22,15 @@ def of_path(path, outcome):
         sent = "".join(f"{'' if numbers[key] is None else f'{numbers[key]:.3f}':>11}"
                        for key in ("requests_per_answer", "datagrams_per_answer"))
         lines.append(f"{label}{numbers['questions']:>10,}{numbers['unanswered']:>12,}{times}{sent}{remark(numbers)}")
-    lines.append(f"{'needed':<16}{'':>49}{path.requests_needed:>11.3f}")
+    lines.append(f"{'needed':<19}{'':>49}{path.requests_needed:>11.3f}")
     return "\n".join(lines)
 
 
 def of_step(path, outcome):
     lines = ["", f"{path.title}: {lossy_cases.OUTSTANDING} outstanding, {lossy_cases.BYTES} B",
-             f"{'':<16}{'questions':>10}{'repeats':>9}  before{'questions':>12}{'repeats':>9}  after{'needless for a question':>26}"]
+             f"{'':<19}{'questions':>10}{'repeats':>9}  before{'questions':>12}{'repeats':>9}  after{'needless for a question':>26}"]
     for name, numbers in outcome.items():
-        label = f"{lossy_cases.BY_NAME[name].label:<16}"
+        label = f"{lossy_cases.BY_NAME[name].label:<19}"
         if "after" not in numbers:
             lines.append(label + without(numbers))
             continue

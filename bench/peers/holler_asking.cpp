@@ -16,7 +16,10 @@ namespace {
 class HollerAsking {
  public:
   explicit HollerAsking(const Options& options) : asking_{options}, peer_{endpoint_of(options)} {
-    auto client = holler::Client::open();
+    holler::ClientOptions how;
+    how.requester.uncontrolled = options.mode == kHollerUncontrolled;
+    how.requester.bundles = options.mode != kHollerUnbundled;
+    auto client = holler::Client::open(how);
     if (!client) give_up("peer_holler", client.error().message());
     client_ = std::make_unique<holler::Client>(std::move(*client));
     const std::scoped_lock lock{mutex_};

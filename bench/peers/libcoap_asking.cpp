@@ -11,8 +11,8 @@ namespace peers {
 namespace {
 
 constexpr std::uint32_t kLookEveryMs = 20;
-constexpr coap_fixed_point_t kAckTimeoutNear{0, 250};
-constexpr std::size_t kRoomBytes = 64;  // for the header, the token and the options
+constexpr coap_fixed_point_t kAckTimeoutNear{1, 0};  // it ignores less than 1 s
+constexpr std::size_t kRoomBytes = 64;               // for the header, the token and the options
 
 /// Of the one asker: libcoap's call-backs have no argument for it.
 Asking* asking = nullptr;

@@ -6,8 +6,8 @@
 
 namespace peers {
 
-/// Modes of asking: as the standard has it, or told that the network is near, with an ACK_TIMEOUT of 0.25 s
-/// in place of 2 s.
+/// Modes of asking: as the standard has it, or with the least ACK_TIMEOUT that libcoap takes, 1 s in place of
+/// 2 s.
 inline constexpr std::string_view kCoapStandard = "standard";
 inline constexpr std::string_view kCoapNear = "near";
 
