@@ -25,7 +25,7 @@ RESULTS = pathlib.Path(__file__).resolve().parent / "results.json"
 FIRST_SEED = 1
 # How often each asks over each path, how many questions, and for how many seconds it may ask; when the next begin at
 # the latest while slow ones go on; for how long it is asked after the step.
-FULL = {"rounds": 4, "questions": 5000, "seconds": 60, "spacing": 20, "after_step": 10}
+FULL = {"rounds": 4, "questions": 5000, "seconds": 60, "spacing": 15, "after_step": 10}
 QUICK = {"rounds": 1, "questions": 300, "seconds": 15, "spacing": 6, "after_step": 4}
 
 

@@ -24,7 +24,6 @@ class Asker:
 
 ASKERS = (
     Asker("holler", "holler", "holler", "all as it is by default", shares=True),
-    Asker("holler-unbundled", "holler, unbundled", "holler", "one message in a datagram", ask_mode="unbundled"),
     Asker("holler-uncontrolled", "holler, no window", "holler", "without its congestion window", ask_mode="uncontrolled", shares=True),
     Asker("libcoap", "libcoap", "libcoap", "confirmable messages; NSTART raised to what is outstanding"),
     Asker("libcoap-near", "libcoap, 1 s", "libcoap", "the same, with the least ACK_TIMEOUT that it takes, in place of 2 s", ask_mode="near"),

@@ -10,7 +10,7 @@ from comparison import lossy_cases, running
 
 LINE_BYTES_MAX = 1 << 24
 PATIENCE_SECONDS = 100  # beyond the time for asking, as in bench/peers/asking.hpp
-AT_ONCE = 24            # runs that may be open
+AT_ONCE = 48            # runs that may be open
 
 
 class Child:

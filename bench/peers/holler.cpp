@@ -134,7 +134,7 @@ int load(const Options& options) {
   if (options.spin) return peers::cannot(kNoSpinning);
   if (options.mode == peers::kHollerUncontrolled) return peers::cannot("only 'ask' has this mode");
   if (options.clients > 1 || options.mode != "client")
-    return peers::load_by_machines(options, options.mode != peers::kHollerUnbundled);
+    return peers::load_by_machines(options, options.mode != "unbundled");
   if (options.outstanding == 1) return load_blocking(options);
   return Pipeline{options}.finish();
 }
@@ -145,7 +145,7 @@ int main(int count, char** values) {
   return peers::run(count, values,
                     {"peer_holler",
                      HOLLER_VERSION,
-                     {"client", "machines", peers::kHollerUnbundled, peers::kHollerUncontrolled},
+                     {"client", "machines", "unbundled", peers::kHollerUncontrolled},
                      serve,
                      load,
                      peers::ask_by_holler});

@@ -18,7 +18,6 @@ class HollerAsking {
   explicit HollerAsking(const Options& options) : asking_{options}, peer_{endpoint_of(options)} {
     holler::ClientOptions how;
     how.requester.uncontrolled = options.mode == kHollerUncontrolled;
-    how.requester.bundles = options.mode != kHollerUnbundled;
     auto client = holler::Client::open(how);
     if (!client) give_up("peer_holler", client.error().message());
     client_ = std::make_unique<holler::Client>(std::move(*client));

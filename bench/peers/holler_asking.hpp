@@ -6,8 +6,7 @@
 
 namespace peers {
 
-/// Modes: one message in a datagram; without the congestion window.
-inline constexpr std::string_view kHollerUnbundled = "unbundled";
+/// A mode: without the congestion window.
 inline constexpr std::string_view kHollerUncontrolled = "uncontrolled";
 
 /// `peer_holler ask`, by `Client::ask_async` with everything else as it is by default.
