@@ -15,7 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from comparison import cases, measuring, running, systems, table
+from comparison import cases, measuring, page, results, systems, table
 
 FULL = {"rounds": 5, "seconds": 1.0, "warmup": 0.3}
 QUICK = {"rounds": 1, "seconds": 0.3, "warmup": 0.15}
@@ -48,6 +48,10 @@ def arguments():
     parser.add_argument("--rounds", type=number(1, 100, int), help="how often each system takes its turn (5)")
     parser.add_argument("--seconds", type=number(0.05, 60, float), help="how long each turn is measured (1)")
     parser.add_argument("--only", type=expression, help="the cases and systems 'CASE/SYSTEM' in which this is found")
+    parser.add_argument("--write", action="store_true", help="write bench/results.json and what is made of it, which a full "
+                        "run does anyway")
+    parser.add_argument("--render", action="store_true", help="measure nothing: make docs/performance.md and docs/plots/ from "
+                        "bench/results.json again")
     parser.add_argument("--json", action="store_true", help="print the results as JSON in place of tables")
     return parser.parse_args()
 
@@ -65,12 +69,16 @@ def plan(quick, only):
     return wanted
 
 
-def main():
-    given = arguments()
-    wanted = plan(given.quick, given.only)
-    if not wanted:
-        print("bench/compare.py: --only leaves nothing to measure", file=sys.stderr)
-        return 2
+def render_again():
+    try:
+        page.render(results.read())
+    except (OSError, ValueError) as wrong:
+        print(f"bench/compare.py: cannot render {results.FILE}: {wrong}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def measure(given, wanted):
     defaults = QUICK if given.quick else FULL
     rounds, seconds = given.rounds or defaults["rounds"], given.seconds or defaults["seconds"]
     measured = {}
@@ -81,9 +89,35 @@ def main():
             print(table.of_case(case, outcome), flush=True)
 
     measuring.measure_all(wanted, rounds, seconds, defaults["warmup"], report)
+    return results.described(measured, rounds, seconds)
+
+
+def warn_of_company(measured):
+    """Ratios stay right where others use the machine as well; rates do not."""
+    disturbed = [case for case, outcome in measured["cases"].items()
+                 if any(numbers.get("others_busy", 0) > table.DISTURBED for numbers in outcome.values())]
+    if disturbed:
+        print("bench/compare.py: other programs used the machine meanwhile, so that less was measured than there is to be had: "
+              + ", ".join(disturbed), file=sys.stderr)
+
+
+def main():
+    given = arguments()
+    if given.render:
+        return render_again()
+    wanted = plan(given.quick, given.only)
+    if not wanted:
+        print("bench/compare.py: --only leaves nothing to measure", file=sys.stderr)
+        return 2
+    measured = measure(given, wanted)
     if given.json:
         print(json.dumps(measured, indent=1, ensure_ascii=False))
-    failed = [name for outcome in measured.values() for name, numbers in outcome.items() if "failed" in numbers]
+    warn_of_company(measured)
+    if given.write or not (given.quick or given.only):
+        results.write(measured)
+        page.render(measured)
+        print(f"bench/compare.py: wrote {results.FILE.relative_to(results.ROOT)}, docs/performance.md and docs/plots/", file=sys.stderr)
+    failed = [name for outcome in measured["cases"].values() for name, numbers in outcome.items() if "failed" in numbers]
     return 1 if failed else 0
 
 

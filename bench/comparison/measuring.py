@@ -16,6 +16,7 @@ def summary(rounds):
         "rate": round(middle["rate"]), "least": round(min(rates)), "most": round(max(rates)),
         "server_ns": round(middle["server_ns"], 1),
         "server_busy": round(middle["server_busy"], 3), "load_busy": round(middle["load_busy"], 3),
+        "others_busy": round(middle["others_busy"], 3),
         "lost": sum(one["lost"] for one in rounds), "retransmitted": sum(one["retransmitted"] for one in rounds),
         **{percentile: round(middle[percentile]) for percentile in PERCENTILES},
         **({"note": rounds[0]["note"]} if rounds[0]["note"] else {}),

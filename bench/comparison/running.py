@@ -26,6 +26,8 @@ class Program:
 
     def __init__(self, command, processor):
         self.name = next(pathlib.PurePath(word).name for word in command if "peer_" in word)
+        if not (BIN / self.name).exists():
+            raise Failed(f"{self.name} is not built: ./dev bench does that")
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                                          preexec_fn=lambda: os.sched_setaffinity(0, {processor}))
         self._text = b""
@@ -103,14 +105,21 @@ def measure(path, system, case, seconds, warmup):
                        "--seconds", seconds, "--warmup", warmup, *much, *mode, *spin)
         with Program(load, on_load) as asker:
             asker.line(START_SECONDS + warmup)
-            before = server.processor_ns()
+            before, machine_before = server.processor_ns(), machine_busy_seconds()
             said = json.loads(asker.line(seconds + FINISH_SECONDS))
-            used = server.processor_ns() - before
-    return numbers(said, used)
+            used, machine = server.processor_ns() - before, machine_busy_seconds() - machine_before
+    return numbers(said, used, machine)
 
 
-def numbers(said, server_ns):
-    """What the load has said and the server has used, as rates and shares."""
+def machine_busy_seconds():
+    """What all processors together have spent on anything at all, since boot."""
+    words = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _, _, irq, softirq, steal = map(int, words[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def numbers(said, server_ns, machine_seconds):
+    """What the load has said, the server has used and the machine was busy with, as rates and shares."""
     if said["answered"] == 0:
         raise Failed("no question was answered")
     return {
@@ -118,6 +127,7 @@ def numbers(said, server_ns):
         "server_ns": server_ns / said["answered"],
         "server_busy": server_ns * 1e-9 / said["seconds"],
         "load_busy": said["cpu_seconds"] / said["seconds"],
+        "others_busy": max(0.0, machine_seconds - server_ns * 1e-9 - said["cpu_seconds"]) / said["seconds"],
         "lost": said["lost"],
         "retransmitted": said["retransmitted"],
         "note": said["note"],

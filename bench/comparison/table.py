@@ -3,6 +3,7 @@
 from comparison import systems
 
 SATURATED = 0.9
+DISTURBED = 0.2  # of a processor, used by others: what was measured is less than there is to be had
 
 
 def saturated(numbers):
@@ -53,6 +54,8 @@ def of_case(case, outcome):
 def remarks(numbers):
     """What else there is to know: losses, repeats, and what the load says."""
     found = [f"{numbers[key]:,} {key}" for key in ("lost", "retransmitted") if numbers[key]]
+    if numbers["others_busy"] > DISTURBED:
+        found.append(f"others used {numbers['others_busy']:.0%} of a processor")
     if numbers.get("note"):
         found.append(numbers["note"])
     return "; " + "; ".join(found) if found else ""

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,17 +31,24 @@ class Asked {
   /// @return its place, which is free again
   std::size_t answered(Meter& meter, std::span<const std::byte> bytes, std::size_t client,
                        std::uint64_t now) {
-    Header header{};
+    const auto place = answered_once(meter, bytes, client, now);
+    if (!place) give_up("load", "an answer to no question that is outstanding");
+    return *place;
+  }
+  /// The same, for a library that may hand in an answer twice. @return nullopt for the second
+  std::optional<std::size_t> answered_once(Meter& meter, std::span<const std::byte> bytes, std::size_t client,
+                                           std::uint64_t now) {
     if (bytes.size() != payload_.size()) give_up("load", "an answer of another size");
-    std::memcpy(&header, bytes.data(), sizeof header);
-    if (header.client != client || header.place >= outstanding_ ||
-        asked_[client * outstanding_ + header.place] != header.when)
-      give_up("load", "an answer to no question that is outstanding");
+    const Header header = header_of(bytes);
+    if (header.client != client || header.place >= outstanding_)
+      give_up("load", "an answer to another client");
+    if (asked_[client * outstanding_ + header.place] != header.when) return std::nullopt;
     meter.answered();
     meter.took(now - header.when);
     return header.place;
   }
-  [[nodiscard]] std::size_t bytes() const { return payload_.size(); }
+  /// Of a question that was written by `write`.
+  static std::size_t place_of(std::span<const std::byte> bytes) { return header_of(bytes).place; }
 
  private:
   struct Header {
@@ -48,6 +56,11 @@ class Asked {
     std::uint32_t place;
     std::uint64_t when;
   };
+  static Header header_of(std::span<const std::byte> bytes) {
+    Header header{};
+    std::memcpy(&header, bytes.data(), sizeof header);
+    return header;
+  }
   static_assert(sizeof(Header) <= kBytesMin);
 
   std::size_t outstanding_;
