@@ -2,7 +2,7 @@
 """Compares what becomes of questions where datagrams are lost, and where a path becomes slow.
 
 Each asker has a server and a `holler impair` of its own, with the same seeds; all begin at the same time. A full run puts
-what it has measured into bench/results.json under "loss", and draws docs/plots/loss_*.svg.
+what it has measured into bench/results.json under "loss", and writes docs/performance.md and docs/plots/ anew.
 exit codes: 0 done, 1 something failed, 2 usage, 130 interrupted
 """
 
@@ -14,14 +14,12 @@ import json
 import pathlib
 import re
 import signal
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from comparison import lossy_cases, lossy_running, lossy_summary, lossy_table, running
+from comparison import lossy_cases, lossy_running, lossy_summary, lossy_table, page, results, running
 
-RESULTS = pathlib.Path(__file__).resolve().parent / "results.json"
 FIRST_SEED = 1
 # How often each asks over each path, how many questions, and for how many seconds it may ask; when the next begin at
 # the latest while slow ones go on; for how long it is asked after the step.
@@ -103,23 +101,19 @@ def plan(chosen, much, count):
     return together
 
 
-def commit():
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, timeout=20,
-                          cwd=RESULTS.parent, check=False)
-    return done.stdout.strip()
-
-
-def write_results(measured, much, count):
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    programs = {program for asker in lossy_cases.ASKERS for program in (asker.program, asker.serve_program)}
-    results["loss"] = {
-        "when": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "commit": commit(),
-        "versions": {program: running.version(program) for program in sorted(programs)},
+def write(measured, much, count):
+    """Beside what ./dev bench has put into the results; the page has both."""
+    programs = sorted({program for asker in lossy_cases.ASKERS for program in (asker.program, asker.serve_program)})
+    found = {
+        "date": datetime.date.today().isoformat(), "machine": results.machine(),
+        "versions": {program: running.version(program) for program in programs},
         "outstanding": lossy_cases.OUTSTANDING, "bytes": lossy_cases.BYTES,
         "seeds": list(range(FIRST_SEED, FIRST_SEED + count)), "questions_most": much["questions"],
         "seconds_most": much["seconds"], "paths": measured,
     }
-    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    results.write({**results.read(), "loss": found})
+    page.render(results.read())
+    print("bench/loss.py: wrote bench/results.json, docs/performance.md and docs/plots/", file=sys.stderr)
 
 
 def main():
@@ -144,7 +138,7 @@ def main():
         print(lossy_table.of_targets(lossy_summary.targets(measured)))
     failed = any("failed" in numbers for outcome in measured.values() for numbers in outcome.values())
     if not (given.quick or given.only or given.rounds or failed):
-        write_results(measured, much, count)
+        write(measured, much, count)
     return 1 if failed else 0
 
 
