@@ -92,15 +92,6 @@ def measure(given, wanted):
     return results.described(measured, rounds, seconds)
 
 
-def warn_of_company(measured):
-    """Ratios stay right where others use the machine as well; rates do not."""
-    disturbed = [case for case, outcome in measured["cases"].items()
-                 if any(numbers.get("others_busy", 0) > table.DISTURBED for numbers in outcome.values())]
-    if disturbed:
-        print("bench/compare.py: other programs used the machine meanwhile, so that less was measured than there is to be had: "
-              + ", ".join(disturbed), file=sys.stderr)
-
-
 def main():
     given = arguments()
     if given.render:
@@ -112,7 +103,9 @@ def main():
     measured = measure(given, wanted)
     if given.json:
         print(json.dumps(measured, indent=1, ensure_ascii=False))
-    warn_of_company(measured)
+    if disturbed := table.disturbed(measured["cases"]):
+        print("bench/compare.py: other programs used the machine meanwhile, and these numbers say little: " + ", ".join(disturbed),
+              file=sys.stderr)
     if given.write or not (given.quick or given.only):
         results.write(measured)
         page.render(measured)

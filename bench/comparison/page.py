@@ -17,8 +17,11 @@ def _rows(head, rows):
 
 def _machine(found, _):
     machine = found["machine"]
+    disturbed = table.disturbed(found["cases"])
+    warning = ("\n\n**Other programs used this machine meanwhile, and the numbers say little** where the tables tell so: "
+               + ", ".join(disturbed) + ".") if disturbed else ""
     return (f"Measured on {found['date']}: {machine['processors']} processors of {machine['processor']}, {machine['system']}, "
-            f"Linux {machine['kernel']}, {machine['compiler']}; {found['rounds']} rounds of {found['seconds']:g} s.")
+            f"Linux {machine['kernel']}, {machine['compiler']}; {found['rounds']} round{'s' if found['rounds'] > 1 else ''} of {found['seconds']:g} s.{warning}")
 
 
 def _systems(found, _):

@@ -68,15 +68,15 @@ def picture(title, body, height=HEIGHT):
 def spread(wanted):
     """Heights near those wanted, in their order, none closer to the next than a line of text."""
     order = sorted(range(len(wanted)), key=lambda one: wanted[one])
-    placed = [0.0] * len(wanted)
-    last = -math.inf
-    for one in order:
-        last = placed[one] = max(wanted[one], last + LABEL_PIXELS)
-    low = HEIGHT - BOTTOM + 4
-    for one in reversed(order):
-        low = placed[one] = min(placed[one], low)
-        low -= LABEL_PIXELS
-    return placed
+    # Those that would run into each other stand around their middle: [sum of where each wants the first, how many].
+    groups = []
+    for place, one in enumerate(order):
+        groups.append([wanted[one] - place * LABEL_PIXELS, 1])
+        while len(groups) > 1 and groups[-1][0] / groups[-1][1] < groups[-2][0] / groups[-2][1]:
+            total, count = groups.pop()
+            groups[-1] = [groups[-1][0] + total, groups[-1][1] + count]
+    firsts = [total / count for total, count in groups for _ in range(count)]
+    return [firsts[place] + place * LABEL_PIXELS for place in map(order.index, range(len(wanted)))]
 
 
 def lines(title, series, columns, unit):
@@ -111,31 +111,37 @@ def lines(title, series, columns, unit):
     return picture(title, body)
 
 
-def dots(title, rows, unit):
-    """A row for each system with a dot for each kind; `rows` is [(system, {kind: value})]."""
-    values = [value for _, some in rows for value in some.values()]
+def dots(title, rows, kinds, unit):
+    """A row for each system with a full dot for the first of two kinds and a hollow one for the second; `rows` is
+    [(system, [value or None for each kind])]."""
+    values = [value for _, some in rows for value in some if value]
     if not values:
         return picture(title, [text(LEFT, HEIGHT / 2, "not measured", "faint")])
     low, high = powers(min(values), max(values))
-    left, height = 140, TOP + 34 * len(rows) + BOTTOM + 14
+    left, top, each = 140, TOP + 24, 28
+    bottom = top + each * len(rows) + 8
     across = Axis(10 ** low, 10 ** max(high, low + 1), left, WIDTH - 60)
-    body = []
+    body = [dot(20, TOP + 4, GREY, False), text(30, TOP + 8, kinds[0], "faint"),
+            dot(260, TOP + 4, GREY, True), text(270, TOP + 8, kinds[1], "faint")]
     for power in range(low, max(high, low + 1) + 1):
         x = across(10 ** power)
-        body += [f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{height - BOTTOM}"/>',
-                 text(x, height - BOTTOM + 20, unit(10 ** power), "faint", "middle")]
+        body += [f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>',
+                 text(x, bottom + 18, unit(10 ** power), "faint", "middle")]
     for number, (name, some) in enumerate(rows):
-        y = TOP + 24 + 34 * number
+        y = top + 18 + each * number
         body.append(text(left - 12, y + 4, systems.BY_NAME[name].label, "mark", "end", colour(name)))
-        points = sorted((across(value), kind, value) for kind, value in some.items())
+        points = sorted((across(value), value, which == 1) for which, value in enumerate(some) if value)
         body.append(f'<line class="grid" x1="{points[0][0]:.1f}" x2="{points[-1][0]:.1f}" y1="{y}" y2="{y}" stroke-width="2"/>')
-        for which, (x, kind, value) in enumerate(points):
-            # Above and below, where two would otherwise run into each other.
-            below = which % 2 == 1
-            body += [f'<circle class="mark" cx="{x:.1f}" cy="{y}" r="5" fill="{colour(name)}"/>',
-                     f'<text x="{x:.1f}" y="{y + (17 if below else -8)}" class="faint" font-size="10" text-anchor="middle">'
-                     f"{html.escape(kind)}: {unit(value)}</text>"]
-    return picture(title, body, height)
+        for which, (x, value, hollow) in enumerate(points):
+            before = len(points) == 2 and which == 0
+            body += [dot(x, y, colour(name), hollow),
+                     text(x + (-9 if before else 9), y + 4, unit(value), "faint", "end" if before else "start")]
+    return picture(title, body, bottom + 34)
+
+
+def dot(x, y, fill, hollow):
+    paint = f'class="mark paper" stroke="{fill}" stroke-width="2"' if hollow else f'class="mark" fill="{fill}"'
+    return f'<circle {paint} cx="{x:.1f}" cy="{y:.1f}" r="{4 if hollow else 5}"/>'
 
 
 def _series(found, names, value):
@@ -164,12 +170,8 @@ def draw_all(found):
     percentiles = [(10 ** place, label) for place, label in enumerate(("median", "90 %", "99 %", "99.9 %"))]
     counts = [cases.BY_NAME[name] for name in by_outstanding]
     sizes = [cases.BY_NAME[name] for name in by_bytes]
-    costs = {"1 client × 1,024": "w1024", "1,000 clients": "clients1000"}
-    cost_rows = []
-    for system in systems.SYSTEMS:
-        some = {kind: found["cases"].get(case, {}).get(system.name, {}).get("server_ns") for kind, case in costs.items()}
-        if any(some.values()):
-            cost_rows.append((system.name, {kind: value for kind, value in some.items() if value}))
+    costs = _series(found, ("w1024", "clients1000"), "server_ns")
+    kinds = ("one client, 1,024 outstanding", "1,000 clients, one outstanding each")
     drawn = {
         "rate-outstanding": (_series(found, by_outstanding, "rate"), [(one.outstanding, f"{one.outstanding:,}") for one in counts], _rate),
         "rate-bytes": (_series(found, by_bytes, "rate"), [(one.bytes, f"{one.bytes:,} B") for one in sizes], _rate),
@@ -177,5 +179,5 @@ def draw_all(found):
         "latency-1024": (_percentiles(found, "w1024"), percentiles, table.duration),
     }
     pictures = {name: lines(TITLES[name], *given) for name, given in drawn.items()}
-    pictures["server-cost"] = dots(TITLES["server-cost"], cost_rows, table.duration)
+    pictures["server-cost"] = dots(TITLES["server-cost"], list(costs.items()), kinds, table.duration)
     return pictures

@@ -12,6 +12,12 @@ def saturated(numbers):
     return " and ".join(sides) or "neither"
 
 
+def disturbed(measured):
+    """The cases in which others used the machine as well: a system with more threads gets more of it, and not even ratios hold."""
+    return [case for case, outcome in measured.items()
+            if any(numbers.get("others_busy", 0) > DISTURBED for numbers in outcome.values())]
+
+
 def rate(per_second):
     return f"{per_second / 1e6:,.3f} M" if per_second >= 1e6 else f"{per_second / 1e3:,.1f} k"
 
@@ -27,7 +33,7 @@ def ratio(part, whole):
     if not whole:
         return ""
     value = part / whole
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    return f"{value:.2g}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
 def of_case(case, outcome):

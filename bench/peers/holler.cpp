@@ -3,10 +3,12 @@
 // more are; many clients are `Requester`s in a loop of one's own (holler_machines.cpp).
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
-#include <mutex>
+#include <memory>
 #include <string>
-#include <thread>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "holler/client.hpp"
@@ -22,13 +24,26 @@ namespace {
 using peers::Meter;
 using peers::Options;
 
-/// What to say where the library cannot spin; empty once it can.
+/// Longer than any wait of a case that spins.
+constexpr auto kSpinning = std::chrono::seconds{1};
 constexpr std::string_view kNoSpinning = "its options have no spinning";
 
+/// @return whether these options, of a server or a client, have it
+template <class SomeOptions>
+bool let_spin(SomeOptions& options) {
+  if constexpr (requires { options.spin = kSpinning; }) {
+    options.spin = kSpinning;
+    return true;
+  } else {
+    return false;
+  }
+}
+
 int serve(const Options& options) {
-  if (options.spin) return peers::cannot(kNoSpinning);
-  auto server = holler::Server::bind(
-      {.host = options.address, .port = std::to_string(options.port), .answer_plain = false});
+  holler::ServerOptions wanted{
+      .host = options.address, .port = std::to_string(options.port), .answer_plain = false};
+  if (options.spin && !let_spin(wanted)) return peers::cannot(kNoSpinning);
+  auto server = holler::Server::bind(std::move(wanted));
   if (!server) peers::give_up("peer_holler", server.error().message());
   peers::say_ready(server->local_address().port);
   const auto served = server->serve(
@@ -39,7 +54,9 @@ int serve(const Options& options) {
 
 /// One question at a time, in this thread.
 int load_blocking(const Options& options) {
-  auto client = holler::Client::open();
+  holler::ClientOptions wanted;
+  if (options.spin && !let_spin(wanted)) return peers::cannot(kNoSpinning);
+  auto client = holler::Client::open(std::move(wanted));
   if (!client) peers::give_up("peer_holler", client.error().message());
   const holler::Endpoint peer = peers::endpoint_of(options);
   holler::ByteVector payload(options.bytes);
@@ -131,8 +148,9 @@ class Pipeline {
 };
 
 int load(const Options& options) {
-  if (options.spin) return peers::cannot(kNoSpinning);
   if (options.mode == peers::kHollerUncontrolled) return peers::cannot("only 'ask' has this mode");
+  if (options.spin && options.clients * options.outstanding > 1)
+    return peers::cannot("spinning is measured with one question at a time");
   if (options.clients > 1 || options.mode != "client")
     return peers::load_by_machines(options, options.mode != "unbundled");
   if (options.outstanding == 1) return load_blocking(options);

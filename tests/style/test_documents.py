@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import house
 
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/limits.md", "docs/departures.md", "docs/when-not-to.md",
-             "docs/at-most-once.md", "docs/faults.md")
+             "docs/at-most-once.md", "docs/faults.md", "docs/performance.md")
 FILE = re.compile(r"`((?:[\w-]+/)*[\w-]+\.(?:md|hpp|cpp|py|txt|cmake)|(?:src|tests|docs|examples|include)/[\w/-]+/?)`")
 LISTING = re.compile(r"<!-- (\S+) -->\n```cpp\n(.*?)```", re.DOTALL)
 
