@@ -27,7 +27,7 @@ constexpr const char* kFooter =
     R"(A relay: whoever asks LISTEN is answered by TARGET, over a network as bad as the options say. It works with
 every UDP program, needs no privileges, and each client has a socket of its own toward the target.
 
-Each option from --loss to --outage is one for both directions. With --up-… (toward the target) or --down-… (back)
+Each option from --loss to --delay-step is one for both directions. With --up-… (toward the target) or --down-… (back)
 it is for one, and replaces the general one there: --loss 10% --down-loss 0%. Outages add up.
 
 Examples:
@@ -37,6 +37,7 @@ Examples:
   holler impair :5300 localhost:53 --up-rate 2mbit --up-queue 100
   holler impair :5300 localhost:53 --duplicate 5%,2ms --reorder 5%,50ms
   holler impair :5300 localhost:53 --outage 5s@20s --outage 1s@60s --json
+  holler impair :5300 localhost:53 --delay 50ms --delay-step 200ms@10s --delay-step 50ms@20s
 
 Above UDP, corruption that a checksum sees cannot be told from loss. So --corrupt alters payloads in a way that no
 checksum sees, as bad memory in a router does: a protocol without a check of its own will believe them.
@@ -107,6 +108,7 @@ ImpairerOptions impairer_options(const Settings& settings) {
     for (const LinkChoices* said : {&settings.both, own}) {
       said->apply(way->link);
       way->outages.insert(way->outages.end(), said->outages.begin(), said->outages.end());
+      if (!said->delay_steps.empty()) way->delay_steps = said->delay_steps;
     }
   }
   options.idle_max = settings.idle_max;

@@ -23,6 +23,26 @@ void LinkChoices::apply(LinkSettings& link) const {
   }
 }
 
+namespace {
+
+/// An option that may be repeated, and adds each of its values to `into`.
+template <class Value>
+CLI::Option* add_timed(CLI::App& command, const std::string& name, std::vector<Value>& into,
+                       Parsed<Value> (*parse)(std::string_view), const char* help, const char* type) {
+  const auto read = [&into, name, parse](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      const auto value = parse(text);
+      if (!value) throw CLI::ValidationError{name, value.error()};
+      into.push_back(*value);
+    }
+  };
+  return command.add_option_function<std::vector<std::string>>(name, read, help)
+      ->type_name(type)
+      ->allow_extra_args(false);
+}
+
+}  // namespace
+
 std::vector<CLI::Option*> add_link_options(CLI::App& command, const std::string& which, LinkChoices& choices,
                                            bool real) {
   std::vector<CLI::Option*> options;
@@ -46,19 +66,14 @@ std::vector<CLI::Option*> add_link_options(CLI::App& command, const std::string&
   if (real) {
     add("mtu", choices.mtu, parse_mtu, "Lose packets of more bytes than this, with headers", "BYTES");
   }
-  const auto read_outages = [&choices, which](const std::vector<std::string>& texts) {
-    for (const std::string& text : texts) {
-      const auto outage = parse_outage(text);
-      if (!outage) throw CLI::ValidationError{"--" + which + "outage", outage.error()};
-      choices.outages.push_back(*outage);
-    }
-  };
-  options.push_back(command
-                        .add_option_function<std::vector<std::string>>(
-                            "--" + which + "outage", read_outages,
-                            "Lose everything for so long, from that time on, as in 5s@20s; may be repeated")
-                        ->type_name("LENGTH@START")
-                        ->allow_extra_args(false));
+  options.push_back(add_timed(command, "--" + which + "outage", choices.outages, parse_outage,
+                              "Lose everything for so long, from that time on, as in 5s@20s; may be repeated",
+                              "LENGTH@START"));
+  if (real) {
+    options.push_back(add_timed(command, "--" + which + "delay-step", choices.delay_steps, parse_delay_step,
+                                "From that time on, have this --delay, as in 200ms@20s; may be repeated",
+                                "DURATION@START"));
+  }
   return options;
 }
 

@@ -24,8 +24,9 @@ struct LinkChoices {
   std::optional<std::uint32_t> queue;
   std::optional<std::uint32_t> mtu;
   std::vector<Outage> outages;
+  std::vector<DelayStep> delay_steps;
 
-  /// All but the outages, which are none of the link's own.
+  /// All but the outages and the steps, which are none of the link's own.
   void apply(LinkSettings& link) const;
 };
 

@@ -105,6 +105,16 @@ Parsed<Outage> parse_outage(std::string_view text) {
   return Outage{.start = *start, .length = *length};
 }
 
+Parsed<DelayStep> parse_delay_step(std::string_view text) {
+  const auto parts = split(text, '@');
+  if (parts.size() != 2) return no(format("'{}' is not DURATION@START; write 200ms@20s", text));
+  const auto delay = parse_duration(parts[0]);
+  if (!delay) return no(delay.error());
+  const auto start = parse_duration(parts[1]);
+  if (!start) return no(start.error());
+  return DelayStep{.start = *start, .delay = *delay};
+}
+
 Parsed<std::uint32_t> parse_mtu(std::string_view text) { return whole_number(text, 68, 65535); }
 Parsed<std::uint32_t> parse_queue(std::string_view text) { return whole_number(text, 0, 65536); }
 

@@ -16,6 +16,8 @@ namespace holler::cli {
 [[nodiscard]] Parsed<BurstLoss> parse_burst(std::string_view text);
 /// `5s@20s`: so long, from then on.
 [[nodiscard]] Parsed<Outage> parse_outage(std::string_view text);
+/// `200ms@20s`: so much delay, from then on.
+[[nodiscard]] Parsed<DelayStep> parse_delay_step(std::string_view text);
 /// From 68 bytes, the least that IPv4 allows (RFC 791), to 65535.
 [[nodiscard]] Parsed<std::uint32_t> parse_mtu(std::string_view text);
 /// From 0 to 65536 datagrams, as many as a relay keeps.

@@ -2,7 +2,7 @@
 
 import re
 
-from comparison import cases, plots, results, systems, table, targets
+from comparison import cases, lossy_page, lossy_plots, plots, results, systems, table, targets
 
 TEMPLATE = results.ROOT / "bench/performance.md.in"
 PAGE = results.ROOT / "docs/performance.md"
@@ -62,7 +62,7 @@ def _plot(_, name):
     return f"![{plots.TITLES[name]}](plots/{name}.svg)"
 
 
-FILLERS = {"machine": _machine, "systems": _systems, "case": _case, "targets": _targets, "plot": _plot}
+FILLERS = {"machine": _machine, "systems": _systems, "case": _case, "targets": _targets, "plot": _plot, **lossy_page.FILLERS}
 
 
 def fill(template, found):
@@ -73,5 +73,6 @@ def fill(template, found):
 def render(found):
     PAGE.write_text(fill(TEMPLATE.read_text(encoding="utf-8"), found), encoding="utf-8")
     PLOTS.mkdir(exist_ok=True)
-    for name, drawing in plots.draw_all(found).items():
+    drawn = plots.draw_all(found) | (lossy_plots.draw_all(found["loss"]) if "loss" in found else {})
+    for name, drawing in drawn.items():
         (PLOTS / f"{name}.svg").write_text(drawing, encoding="utf-8")

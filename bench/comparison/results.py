@@ -47,7 +47,10 @@ def described(measured, rounds, seconds):
 
 
 def write(results, path=FILE):
-    """A line for each system, so that two runs can be compared line by line."""
+    """A line for each system, so that two runs can be compared line by line. What another run has put beside stays."""
+    before = read(path) if path.exists() else {}
+    results = {**results, **{key: value for key, value in before.items() if key not in results}}
+
     def line(value):
         return json.dumps(value, ensure_ascii=False)
 

@@ -16,12 +16,14 @@ namespace peers {
 namespace {
 
 [[noreturn]] void usage_error(const Program& program, const std::string& problem) {
-  std::fprintf(stderr,
-               "%s: %s\n"
-               "usage: %s serve [--port P] [--on ADDRESS] [--clients C] [--outstanding W] [--spin]\n"
-               "       %s load --to ADDRESS:PORT [--bytes N] [--outstanding W] [--clients C] [--seconds S]\n"
-               "           [--warmup S] [--spin]\n",
-               program.name, problem.c_str(), program.name, program.name);
+  std::fprintf(
+      stderr,
+      "%s: %s\n"
+      "usage: %s serve [--port P] [--on ADDRESS] [--clients C] [--outstanding W] [--spin]\n"
+      "       %s load --to ADDRESS:PORT [--bytes N] [--outstanding W] [--clients C] [--seconds S]\n"
+      "           [--warmup S] [--spin]\n"
+      "       %s ask --to ADDRESS:PORT [--bytes N] [--outstanding W] [--questions Q] [--seconds S]\n",
+      program.name, problem.c_str(), program.name, program.name, program.name);
   for (const std::string_view mode : program.modes)
     std::fprintf(stderr, "       --mode %.*s\n", static_cast<int>(mode.size()), mode.data());
   std::exit(kUsage);
@@ -66,7 +68,7 @@ bool read_option(const Program& program, std::string_view option, std::string_vi
     options.port = number_in<std::uint16_t>(program, option, value, 0, 65535);
   } else if (options.serve && option == "--on") {
     options.address = address_in(program, value);
-  } else if (option == "--clients") {
+  } else if (!options.ask && option == "--clients") {
     options.clients = number_in<std::size_t>(program, option, value, 1, 4000);
   } else if (option == "--outstanding") {
     options.outstanding = number_in<std::size_t>(program, option, value, 1, 65536);
@@ -80,7 +82,9 @@ bool read_option(const Program& program, std::string_view option, std::string_vi
     options.bytes = number_in<std::size_t>(program, option, value, kBytesMin, kBytesMax);
   } else if (option == "--seconds") {
     options.seconds = number_in<double>(program, option, value, 0.01, 600);
-  } else if (option == "--warmup") {
+  } else if (options.ask && option == "--questions") {
+    options.questions = number_in<std::size_t>(program, option, value, 1, 1'000'000);
+  } else if (!options.ask && option == "--warmup") {
     options.warmup = number_in<double>(program, option, value, 0.01, 600);
   } else {
     return false;
@@ -91,14 +95,15 @@ bool read_option(const Program& program, std::string_view option, std::string_vi
 Options read_options(int count, char** values, const Program& program) {
   const std::span words{values, static_cast<std::size_t>(count)};
   const std::string_view role = count > 1 ? words[1] : "";
-  if (role != "serve" && role != "load")
-    usage_error(program, "the first argument is 'serve', 'load' or 'version'");
+  if (role != "serve" && role != "load" && role != "ask")
+    usage_error(program, "the first argument is 'serve', 'load', 'ask' or 'version'");
   Options options;
   options.serve = role == "serve";
+  options.ask = role == "ask";
   if (!program.modes.empty()) options.mode = program.modes.front();
   for (std::size_t next = 2; next < words.size(); ++next) {
     const std::string_view option = words[next];
-    if (option == "--spin") {
+    if (option == "--spin" && !options.ask) {
       options.spin = true;
       continue;
     }
@@ -120,6 +125,7 @@ int run(int count, char** values, const Program& program) {
   const Options options = read_options(count, values, program);
   allow_many_descriptors();
   if (options.serve) return program.serve(options);
+  if (options.ask) return program.ask == nullptr ? cannot("it repeats no datagrams") : program.ask(options);
   if (program.load == nullptr) return cannot("it serves only: any datagram client can load it");
   return program.load(options);
 }

@@ -13,16 +13,18 @@
 #include "histogram.hpp"
 
 /// What the programs that are compared have in common: their command line, the measured seconds, and how
-/// they report. Each has two roles:
+/// they report. Each has up to three roles:
 ///
 ///     peer_NAME serve --port P [--on ADDRESS] [--clients C] [--outstanding W] [--spin]
 ///     peer_NAME load --to ADDRESS:PORT --bytes N --outstanding W --clients C --seconds S --warmup S [--spin]
+///     peer_NAME ask --to ADDRESS:PORT --bytes N --outstanding W --questions Q --seconds S
 ///
 /// and `peer_NAME version` prints the version of its library. `serve` prints `ready PORT`; a library
 /// that wants to know how much will come is told. `load` keeps W
 /// questions of N bytes outstanding from each of C clients, each answer causing the next question. It prints
 /// `measuring` when the warm-up is over and one line of JSON at the end, or `{"cannot": "why"}` and ends
-/// with 3.
+/// with 3. `ask` asks Q questions
+/// where datagrams are lost, and reports what became of each (asking.hpp).
 namespace peers {
 
 inline constexpr int kUsage = 2;
@@ -38,11 +40,13 @@ inline constexpr int kReceiveBufferBytes = 4 << 20;
 
 struct Options {
   bool serve = false;
+  bool ask = false;  ///< what becomes of each question, in place of how many there are in a second
   std::string address = "127.0.0.1";  ///< to listen at, or to ask
   std::uint16_t port = 0;
   std::size_t bytes = 32;
   std::size_t outstanding = 1;  ///< of each client
   std::size_t clients = 1;
+  std::size_t questions = 1000;
   double seconds = 1;
   double warmup = 0.25;
   bool spin = false;  ///< look again and again in place of sleeping
@@ -54,7 +58,8 @@ struct Program {
   std::string version;                  ///< of the library, as it says itself
   std::vector<std::string_view> modes;  ///< of `--mode`; the first is the default
   int (*serve)(const Options&);
-  int (*load)(const Options&);  ///< nullptr: any datagram client can load it
+  int (*load)(const Options&);           ///< nullptr: any datagram client can load it
+  int (*ask)(const Options&) = nullptr;  ///< nullptr: it repeats nothing, or not over datagrams
 };
 
 /// Reads the command line and plays the role; a command line that makes no sense ends with 2.

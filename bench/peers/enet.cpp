@@ -9,6 +9,7 @@
 
 #include "asked.hpp"
 #include "common.hpp"
+#include "enet_asking.hpp"
 
 namespace {
 
@@ -21,25 +22,29 @@ ENetAddress address_of(const Options& options) {
   return address;
 }
 
-ENetHost* host(const ENetAddress* at, std::size_t peers_max) {
+ENetHost* host(const ENetAddress* at, std::size_t peers_max, std::size_t channels) {
   if (enet_initialize() != 0) peers::give_up("enet_initialize", "failed");
-  ENetHost* made = enet_host_create(at, peers_max, 1, 0, 0);
+  ENetHost* made = enet_host_create(at, peers_max, channels, 0, 0);
   if (made == nullptr) peers::give_up("enet_host_create", "failed");
   (void)enet_socket_set_option(made->socket, ENET_SOCKOPT_RCVBUF, peers::kReceiveBufferBytes);
   return made;
 }
 
+/// It repeats what is due only when it is called, or something comes.
+constexpr enet_uint32 kTimersEveryMs = 2;
+
 int serve(const Options& options) {
   const ENetAddress at = address_of(options);
   // It walks over all the peers that there may be, for each turn of its loop.
-  ENetHost* server = host(&at, options.clients);
+  ENetHost* server = host(&at, options.clients, ENET_PROTOCOL_MAXIMUM_CHANNEL_COUNT);
   peers::say_ready(peers::port_of(server->socket));
   ENetEvent event;
   for (;;) {
-    int got = enet_host_service(server, &event, options.spin ? 0 : 1000);
+    int got = enet_host_service(server, &event, options.spin ? 0 : kTimersEveryMs);
     for (; got > 0; got = enet_host_check_events(server, &event)) {
       // A packet that arrived may be sent as it is.
-      if (event.type == ENET_EVENT_TYPE_RECEIVE && enet_peer_send(event.peer, 0, event.packet) != 0)
+      if (event.type == ENET_EVENT_TYPE_RECEIVE &&
+          enet_peer_send(event.peer, event.channelID, event.packet) != 0)
         enet_packet_destroy(event.packet);
     }
   }
@@ -48,7 +53,7 @@ int serve(const Options& options) {
 class Load {
  public:
   explicit Load(const Options& options)
-      : options_{options}, host_{host(nullptr, options.clients)}, asked_{options}, meter_{options} {
+      : options_{options}, host_{host(nullptr, options.clients, 1)}, asked_{options}, meter_{options} {
     const std::size_t path = peers::path_payload_bytes(peers::socket_address(options));
     host_->mtu = static_cast<enet_uint32>(std::min<std::size_t>(path, ENET_PROTOCOL_MAXIMUM_MTU));
     const ENetAddress to = address_of(options);
@@ -117,5 +122,5 @@ int main(int count, char** values) {
   const std::string text = std::to_string(ENET_VERSION_GET_MAJOR(version)) + '.' +
                            std::to_string(ENET_VERSION_GET_MINOR(version)) + '.' +
                            std::to_string(ENET_VERSION_GET_PATCH(version));
-  return peers::run(count, values, {"peer_enet", text, {}, serve, load});
+  return peers::run(count, values, {"peer_enet", text, {}, serve, load, peers::ask_by_enet});
 }

@@ -15,6 +15,7 @@
 #include "holler/server.hpp"
 
 #include "common.hpp"
+#include "holler_asking.hpp"
 #include "holler_endpoint.hpp"
 #include "holler_machines.hpp"
 
@@ -147,6 +148,7 @@ class Pipeline {
 };
 
 int load(const Options& options) {
+  if (options.mode == peers::kHollerUncontrolled) return peers::cannot("only 'ask' has this mode");
   if (options.spin && options.clients * options.outstanding > 1)
     return peers::cannot("spinning is measured with one question at a time");
   if (options.clients > 1 || options.mode != "client")
@@ -159,5 +161,10 @@ int load(const Options& options) {
 
 int main(int count, char** values) {
   return peers::run(count, values,
-                    {"peer_holler", HOLLER_VERSION, {"client", "machines", "unbundled"}, serve, load});
+                    {"peer_holler",
+                     HOLLER_VERSION,
+                     {"client", "machines", "unbundled", peers::kHollerUncontrolled},
+                     serve,
+                     load,
+                     peers::ask_by_holler});
 }

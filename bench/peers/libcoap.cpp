@@ -12,6 +12,7 @@
 
 #include "asked.hpp"
 #include "common.hpp"
+#include "libcoap_asking.hpp"
 
 namespace {
 
@@ -165,10 +166,14 @@ int load(const Options& options) {
   return Load{options}.run();
 }
 
+int ask(const Options& options) { return peers::ask_by_libcoap(options, kPath); }
+
 }  // namespace
 
 int main(int count, char** values) {
   coap_startup();
   coap_set_log_level(LOG_EMERG);
-  return peers::run(count, values, {"peer_libcoap", coap_package_version(), {}, serve, load});
+  return peers::run(
+      count, values,
+      {"peer_libcoap", coap_package_version(), {peers::kCoapStandard, peers::kCoapNear}, serve, load, ask});
 }

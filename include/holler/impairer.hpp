@@ -27,6 +27,12 @@ struct Outage {
   Duration length{};
 };
 
+/// From `start` on, counted from the beginning of `run`, `delay` takes the place of the link's own.
+struct DelayStep {
+  Duration start{};
+  Duration delay{};
+};
+
 /// What happens to datagrams in one direction. All clients share the link, its rate and its bursts.
 struct ImpairedWay {
   /// Of its settings, `icmp_too_big` has no effect: an ICMP message cannot be sent without privileges. So the
@@ -34,6 +40,7 @@ struct ImpairedWay {
   LinkSettings link{};
   /// What was taken before an outage begins still arrives.
   std::vector<Outage> outages;
+  std::vector<DelayStep> delay_steps;  ///< the one that began last holds; what was taken before is not moved
 };
 
 struct ImpairerOptions {

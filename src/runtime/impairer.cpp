@@ -33,13 +33,22 @@ constexpr Duration kKernelDropsEvery = 250ms;
 /// One direction: its link, and what became of what came along.
 struct Way {
   Way(ImpairedWay settings, std::uint64_t seed)
-      : link{settings.link}, outages{std::move(settings.outages)}, random{seed} {}
+      : link{settings.link},
+        outages{std::move(settings.outages)},
+        delay_steps{std::move(settings.delay_steps)},
+        random{seed} {}
 
   [[nodiscard]] Passage carry(Timestamp now, Duration since_start, std::size_t bytes) {
     const auto covers = [since_start](const Outage& outage) {
       return since_start >= outage.start && since_start - outage.start < outage.length;
     };
     link.settings.blocked = always_blocked || std::any_of(outages.begin(), outages.end(), covers);
+    Duration begun{};
+    for (const DelayStep& step : delay_steps) {
+      if (since_start < step.start || step.start < begun) continue;
+      begun = step.start;
+      link.settings.delay = step.delay;
+    }
     const Passage passage = link.carry(now, bytes, random);
     if (passage.loss != Loss::none) ++stats.lost.at(static_cast<std::size_t>(passage.loss));
     if (passage.held_back) ++stats.held_back;
@@ -56,6 +65,7 @@ struct Way {
 
   Link link;
   std::vector<Outage> outages;
+  std::vector<DelayStep> delay_steps;
   SeededRandom random;
   WayStats stats;
   bool always_blocked = link.settings.blocked;

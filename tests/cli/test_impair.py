@@ -295,7 +295,9 @@ class Usage(unittest.TestCase):
                 ("rate", "fast", "is not a rate"), ("rate", "0bit", "is not from"), ("rate", "1.2.3mbit", "not a rate"),
                 ("rate", "99999999gbit", "is not from"), ("queue", "many", "whole number from 0 to 65536"),
                 ("queue", "65537", "whole number"), ("mtu", "67", "whole number from 68"), ("mtu", "1400b", "whole"),
-                ("outage", "5s", "LENGTH@START"), ("outage", "0@1s", "above zero"), ("outage", "5s@x", "not a duration")):
+                ("outage", "5s", "LENGTH@START"), ("outage", "0@1s", "above zero"), ("outage", "5s@x", "not a duration"),
+                ("delay-step", "5s", "DURATION@START"), ("delay-step", "5@1s", "needs a unit"),
+                ("delay-step", "5s@1s@1s", "DURATION@START"), ("delay-step", "5s@x", "not a duration")):
             for prefix in ("", "up-", "down-"):
                 with self.subTest(option=prefix + option, value=value):
                     self.refuses(reason, ":0", "localhost", f"--{prefix}{option}={value}")
@@ -326,7 +328,7 @@ class Usage(unittest.TestCase):
     def test_every_option_at_once_is_understood(self):
         result = run("impair", "127.0.0.1:0", "127.0.0.1:9", *"""--loss 20% --burst-loss 1%,50% --delay 50ms
             --jitter 10ms --duplicate 5% --reorder 5% --corrupt 1% --rate 2mbit --queue 100 --mtu 1400
-            --outage 5s@20s --seed 7 --for 10ms""".split())
+            --outage 5s@20s --delay-step 200ms@10s --seed 7 --for 10ms""".split())
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_help_has_examples_and_exit_codes(self):

@@ -217,6 +217,22 @@ TEST_F(ImpairerTest, PassesEverythingOnceAnOutageIsOver) {
   EXPECT_EQ(relay.stop().up.lost_by(Loss::blocked), lost);
 }
 
+TEST_F(ImpairerTest, HasTheDelayOfTheStepThatBeganLast) {
+  ImpairerOptions slow = options();
+  slow.up.delay_steps = {
+      {.start = 50ms, .delay = 0s}, {.start = 0s, .delay = 1h}, {.start = 1h, .delay = 1h}};
+  const Timestamp start = monotonic_now();
+  RunningImpairer relay{slow};
+  std::uint64_t sent = 0;
+  ASSERT_TRUE(eventually([&] {
+    say(client, relay.endpoint(), "x");
+    return relay.heard(++sent) && relay.stats().up.delivered > 0;
+  }));
+  EXPECT_GE(monotonic_now() - start, 50ms);
+  const WayStats up = relay.stop().up;
+  EXPECT_EQ(up.delivered + up.pending, sent) << "what was on the way stays there";
+}
+
 TEST_F(ImpairerTest, QueuesForItsRateAndDropsFromTheTail) {
   ImpairerOptions narrow = options();
   // A packet of 100 bytes takes an hour; headers count.
