@@ -2,13 +2,17 @@
 
 import math
 
-from comparison import lossy_cases, lossy_summary, lossy_table, plots
+from comparison import lossy_cases, lossy_summary, lossy_table, plots, table
 
-LEFT, RIGHT, ROW, GROUP = 150, 84, 24, 26
+LEFT, RIGHT, ROW, GROUP = 150, 84, 31, 28
 RADII = {"p50": 3.5, "p99": 5, "p999": 6.5}
 ROUND_TRIPS = sorted({path.round_trip_ms for path in lossy_cases.PATHS})
 TITLES = {f"loss_rtt{round_trip}": f"Time until the answer: median, 99 % and 99.9 % of questions; round trip of {round_trip} ms"
           for round_trip in ROUND_TRIPS}
+
+
+def _time(milliseconds):
+    return table.duration(milliseconds * 1e6)
 
 
 def colour(asker):
@@ -52,7 +56,7 @@ def draw(round_trip, measured):
     for power in range(least, max(most, least + 1) + 1):
         x = across(10 ** power)
         body += [f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{plots.TOP}" y2="{height - plots.BOTTOM + 6}"/>',
-                 plots.text(x, height - plots.BOTTOM + 22, f"{10 ** power:,} ms", "faint", "middle")]
+                 plots.text(x, height - plots.BOTTOM + 22, _time(10 ** power), "faint", "middle")]
     body.append(plots.text(right + RADII["p999"] + 34, height - plots.BOTTOM + 22, "never", "faint", "middle"))
     y = plots.TOP
     for path, some in groups:
