@@ -7,7 +7,6 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,25 +24,17 @@ using peers::Meter;
 using peers::Options;
 
 /// Longer than any wait of a case that spins.
-constexpr auto kSpinning = std::chrono::seconds{1};
-constexpr std::string_view kNoSpinning = "its options have no spinning";
+constexpr holler::Duration kSpinning = std::chrono::seconds{1};
 
-/// @return whether these options, of a server or a client, have it
-template <class SomeOptions>
-bool let_spin(SomeOptions& options) {
-  if constexpr (requires { options.spin = kSpinning; }) {
-    options.spin = kSpinning;
-    return true;
-  } else {
-    return false;
-  }
+holler::Duration spin_of(const Options& options) {
+  return options.spin ? kSpinning : holler::Duration::zero();
 }
 
 int serve(const Options& options) {
-  holler::ServerOptions wanted{
-      .host = options.address, .port = std::to_string(options.port), .answer_plain = false};
-  if (options.spin && !let_spin(wanted)) return peers::cannot(kNoSpinning);
-  auto server = holler::Server::bind(std::move(wanted));
+  auto server = holler::Server::bind({.host = options.address,
+                                      .port = std::to_string(options.port),
+                                      .answer_plain = false,
+                                      .spin = spin_of(options)});
   if (!server) peers::give_up("peer_holler", server.error().message());
   peers::say_ready(server->local_address().port);
   const auto served = server->serve(
@@ -54,9 +45,7 @@ int serve(const Options& options) {
 
 /// One question at a time, in this thread.
 int load_blocking(const Options& options) {
-  holler::ClientOptions wanted;
-  if (options.spin && !let_spin(wanted)) return peers::cannot(kNoSpinning);
-  auto client = holler::Client::open(std::move(wanted));
+  auto client = holler::Client::open({.spin = spin_of(options)});
   if (!client) peers::give_up("peer_holler", client.error().message());
   const holler::Endpoint peer = peers::endpoint_of(options);
   holler::ByteVector payload(options.bytes);

@@ -21,7 +21,8 @@ using peers::Options;
 constexpr unsigned kMessageBytes = 1400;  // a datagram's worth; libcoap reads no larger ones
 constexpr std::size_t kHeaderBytes = 32;
 constexpr const char* kPath = "echo";
-constexpr coap_fixed_point_t kAckTimeout{0, 250};
+constexpr coap_fixed_point_t kAckTimeout{1,
+                                         0};  // the least that libcoap 4.3.1 takes: it ignores a shorter one
 
 coap_address_t address_of(const Options& options) {
   coap_address_t address;
