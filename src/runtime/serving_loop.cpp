@@ -141,7 +141,7 @@ Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& h
   const auto count = socket_.receive(batch_, room_);
   if (!count) return count;
   // Where one comes at a time, a look for a second in vain would delay the answer.
-  room_ = *count >= room_ ? std::min(2 * room_, kBatchDatagrams) : 1;
+  room_ = *count >= room_ ? std::min(2 * room_, kBatchDatagrams) : std::max<std::size_t>(*count, 1);
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
     if (receive_one(now, datagram, handler) >= kBundleLarge) transmit(now);
   }
