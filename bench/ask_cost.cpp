@@ -3,7 +3,9 @@
 // Both run in this one process, round by round in turn, each with its own server thread; the asker is
 // pinned to one processor and the servers to another. A machine that is busy with other things shows in
 // both alike, so the ratio of the medians is what counts. First both sides sleep until something comes, then
-// both look for it for 50 us before they sleep. Ends with 1 where a ratio is above the limit.
+// both look for it for 50 us before they sleep. Ends with 1 where the ratio is above the limit while they
+// sleep; while they spin, half as much again is allowed, because all that is left then are the calls
+// themselves.
 //
 //     bench_ask_cost [ROUNDS] [LIMIT]        30 rounds of 1000 exchanges, limit 1.25
 
@@ -179,12 +181,13 @@ int main(int argc, char** argv) {
       return 4;
     }
     const double ratio = median(costs->holler) / median(costs->bare);
-    within = within && ratio <= limit;
+    const double allowed = spin ? 1.5 * limit : limit;
+    within = within && ratio <= allowed;
     std::printf("one outstanding question, %zu bytes, loopback, %s, %ld rounds of %d\n", kMessageBytes,
                 spin ? "spinning" : "blocking", rounds, kExchanges);
     print("bare sendto/recvfrom", costs->bare);
     print("holler ask and serve", costs->holler);
-    std::printf("  ratio                 %8.3f     (at most %.2f)\n", ratio, limit);
+    std::printf("  ratio                 %8.3f     (at most %.2f)\n", ratio, allowed);
     std::printf("  needless repeats      %8llu     of %llu questions\n",
                 static_cast<unsigned long long>(costs->stats.retransmitted),
                 static_cast<unsigned long long>(costs->stats.started));
