@@ -9,13 +9,11 @@ exit codes: 0 done, 1 something failed, 2 usage, 130 interrupted
 import argparse
 import json
 import pathlib
-import re
-import signal
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from comparison import cases, measuring, page, results, systems, table
+from comparison import cases, command, measuring, page, results, systems, table
 
 FULL = {"rounds": 5, "seconds": 1.0, "warmup": 0.3}
 QUICK = {"rounds": 1, "seconds": 0.3, "warmup": 0.15}
@@ -33,13 +31,6 @@ def number(least, most, kind):
     return read
 
 
-def expression(text):
-    try:
-        return re.compile(text)
-    except re.error as wrong:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a regular expression: {wrong}") from None
-
-
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\n")[0], allow_abbrev=False,
                                      epilog="Names for --only: " + ", ".join(case.name for case in cases.CASES) + "; "
@@ -47,7 +38,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="fewer cases and one short round, in less than two minutes")
     parser.add_argument("--rounds", type=number(1, 100, int), help="how often each system takes its turn (5)")
     parser.add_argument("--seconds", type=number(0.05, 60, float), help="how long each turn is measured (1)")
-    parser.add_argument("--only", type=expression, help="the cases and systems 'CASE/SYSTEM' in which this is found")
+    parser.add_argument("--only", type=command.expression, help="the cases and systems 'CASE/SYSTEM' in which this is found")
     parser.add_argument("--write", action="store_true", help="write bench/results.json and what is made of it, which a full "
                         "run does anyway")
     parser.add_argument("--render", action="store_true", help="measure nothing: make docs/performance.md and docs/plots/ from "
@@ -114,14 +105,5 @@ def main():
     return 1 if failed else 0
 
 
-def interrupted(*_):
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupted)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        print("\nbench/compare.py: interrupted", file=sys.stderr)
-        sys.exit(130)
+    command.run("bench/compare.py", main)

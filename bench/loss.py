@@ -12,26 +12,17 @@ import datetime
 import functools
 import json
 import pathlib
-import re
-import signal
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from comparison import lossy_cases, lossy_running, lossy_summary, lossy_table, page, results, running
+from comparison import command, lossy_cases, lossy_running, lossy_summary, lossy_table, page, results, running
 
 FIRST_SEED = 1
 # How often each asks over each path, how many questions, and for how many seconds it may ask; when the next begin at
 # the latest while slow ones go on; for how long it is asked after the step.
 FULL = {"rounds": 4, "questions": 5000, "seconds": 60, "spacing": 15, "after_step": 10}
 QUICK = {"rounds": 1, "questions": 300, "seconds": 15, "spacing": 6, "after_step": 4}
-
-
-def expression(text):
-    try:
-        return re.compile(text)
-    except re.error as wrong:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a regular expression: {wrong}") from None
 
 
 def rounds(text):
@@ -46,7 +37,7 @@ def arguments():
                                      epilog=f"Names for --only: {paths}; " + ", ".join(lossy_cases.BY_NAME))
     parser.add_argument("--quick", action="store_true", help="one round of a few hundred questions, in some two minutes")
     parser.add_argument("--rounds", type=rounds, help=f"how often each asks over each path ({FULL['rounds']})")
-    parser.add_argument("--only", type=expression, help="the paths and askers 'PATH/ASKER' in which this is found")
+    parser.add_argument("--only", type=command.expression, help="the paths and askers 'PATH/ASKER' in which this is found")
     parser.add_argument("--json", action="store_true", help="print the results as JSON in place of tables")
     return parser.parse_args()
 
@@ -142,14 +133,5 @@ def main():
     return 1 if failed else 0
 
 
-def interrupted(*_):
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupted)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        print("\nbench/loss.py: interrupted", file=sys.stderr)
-        sys.exit(130)
+    command.run("bench/loss.py", main)

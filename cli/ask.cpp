@@ -199,23 +199,12 @@ void add_options(CLI::App& command, Settings& settings) {
             "and what "
             "comes back is the answer (default holler)",
             "PROTOCOL");
-  add_value(command, "--first-wait", settings.ask.first_wait, parse_wait,
-            "Before the first repeat, to a peer whose speed is unknown (default 1s)", "DURATION");
-  add_value(command, "--max-wait", settings.ask.backoff_max, parse_wait,
-            "Waits double up to this, before jitter (default 1m)", "DURATION");
-  add_value(command, "--deadline", settings.ask.deadline, parse_wait,
-            "Until no answer is no answer (default 10s)", "DURATION");
-  add_value(command, "--attempts", settings.ask.attempts_max, parse_count,
-            "Send at most this often (default: as the deadline allows)", "N");
+  add_patience_options(command, settings.ask);
   add_value(command, "--count", settings.count, parse_count, "Ask so many times, with statistics at the end",
             "N");
   add_value(command, "--interval", settings.interval, parse_duration,
             "From one question to the next (default 1s)", "DURATION");
-  not_empty(command.add_option("--source", settings.source,
-                               "Ask from this address of ours; with :PORT, or :PORT alone, if that matters"))
-      ->type_name("ADDRESS");
-  not_empty(command.add_option("--interface", settings.interface, "Ask through this interface only"))
-      ->type_name("NAME");
+  add_source_options(command, settings.source, settings.interface);
   command.add_flag("--repeatable", settings.ask.repeatable,
                    "It may be done twice: where the server is restarted meanwhile, ask the new one");
   command.add_flag("--naive", settings.ask.promiscuous,

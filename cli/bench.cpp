@@ -251,19 +251,8 @@ void add_options(CLI::App& command, Settings& settings) {
             "Port number or service name (default 1060)", "PORT");
   add_load_options(command, settings);
   AskOptions& ask = settings.plan.ask;
-  add_value(command, "--first-wait", ask.first_wait, parse_wait,
-            "Before the first repeat, to a peer whose speed is unknown (default 1s)", "DURATION");
-  add_value(command, "--max-wait", ask.backoff_max, parse_wait,
-            "Waits double up to this, before jitter (default 1m)", "DURATION");
-  add_value(command, "--deadline", ask.deadline, parse_wait, "Until no answer is no answer (default 10s)",
-            "DURATION");
-  add_value(command, "--attempts", ask.attempts_max, parse_count,
-            "Send each at most this often (default: as the deadline allows)", "N");
-  not_empty(command.add_option("--source", settings.source,
-                               "Ask from this address of ours; with :PORT, or :PORT alone, if that matters"))
-      ->type_name("ADDRESS");
-  not_empty(command.add_option("--interface", settings.interface, "Ask through this interface only"))
-      ->type_name("NAME");
+  add_patience_options(command, ask);
+  add_source_options(command, settings.source, settings.interface);
   add_value(
       command, "--spin", settings.spin, parse_duration,
       "Look for an answer for so long before going to sleep: a busy processor, shorter latencies (default 0)",

@@ -99,9 +99,10 @@ Result<bool> ServingLoop::turn(const Server::Handler& handler) {
 
 /// Waits for a datagram, another thread, or a timer.
 Result<void> ServingLoop::sleep() {
+  const Timestamp now = monotonic_now();
   const Timestamp next = responder_.next_timeout();
-  if (next > monotonic_now()) publish(true);  // a system call that a busy server saves
-  const auto ready = poller_.wait(next == kNever ? kForever : next - monotonic_now());
+  if (next > now) publish(true);  // a system call that a busy server saves
+  const auto ready = poller_.wait(next == kNever ? kForever : next - now);
   if (!ready) return failure(ready.error());
   for (const std::uint64_t token : *ready) {
     if (token == kWakeToken) writer_.completions->wake().drain();
