@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 
@@ -36,7 +37,7 @@ class Address {
   [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
   [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
   /// 0.0.0.0 or ::
-  [[nodiscard]] constexpr bool is_wildcard() const noexcept { return halves() == Halves{}; }
+  [[nodiscard]] constexpr bool is_wildcard() const noexcept { return same(bytes_, {}); }
   /// 127.0.0.0/8 or ::1
   [[nodiscard]] bool is_loopback() const noexcept {
     return is_v6_ ? *this == loopback_v6() : bytes_[0] == 127;
@@ -57,14 +58,22 @@ class Address {
   [[nodiscard]] std::string to_string() const;
 
   friend constexpr auto operator<=>(const Address&, const Address&) noexcept = default;
-  /// Sixteen bytes as two numbers: every datagram is asked several times where it comes from.
   friend constexpr bool operator==(const Address& left, const Address& right) noexcept {
-    return left.halves() == right.halves() && left.scope_ == right.scope_ && left.is_v6_ == right.is_v6_;
+    return same(left.bytes_, right.bytes_) && left.scope_ == right.scope_ && left.is_v6_ == right.is_v6_;
   }
 
  private:
-  using Halves = std::array<std::uint64_t, 2>;
-  [[nodiscard]] constexpr Halves halves() const noexcept { return std::bit_cast<Halves>(bytes_); }
+  using Bytes16 = std::array<std::uint8_t, 16>;
+  [[nodiscard]] static constexpr bool same(const Bytes16& left, const Bytes16& right) noexcept {
+    if consteval {
+      return left == right;
+    } else {
+      std::array<std::uint64_t, 4> halves{};  // as numbers: every datagram is asked where it comes from
+      std::memcpy(&halves[0], left.data(), sizeof left);
+      std::memcpy(&halves[2], right.data(), sizeof right);
+      return ((halves[0] ^ halves[2]) | (halves[1] ^ halves[3])) == 0;
+    }
+  }
 
   std::array<std::uint8_t, 16> bytes_{};
   std::uint32_t scope_ = 0;
