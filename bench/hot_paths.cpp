@@ -83,6 +83,7 @@ void ask(std::size_t count) {
                          .cookie = {}};
   if (!holler_codec().encode_reply_header(stamp, reply)) fail("no reply");
   Timestamp now{std::chrono::hours{2}};
+  Transmit sent;
   const auto start = [&] {
     if (requester.start(now, kServer, kPayload).status != StartStatus::started) fail("not started");
   };
@@ -92,7 +93,7 @@ void ask(std::size_t count) {
   std::size_t oldest = 0;
   for (std::size_t i = 0; i < kOutstanding; ++i) start();
   for (std::size_t done = 0; done < count;) {
-    while (const auto sent = requester.poll_transmit(now, requests)) {
+    while (requester.poll_transmit(now, requests, sent)) {
       std::memcpy(names.emplace_back().data(), requests.data() + 16, 16);
     }
     now += std::chrono::microseconds{20};
@@ -101,8 +102,8 @@ void ask(std::size_t count) {
     for (std::size_t i = 0; i < answered; ++i, ++oldest, ++done) {
       std::memcpy(reply.data() + 8, names[oldest].data(), 16);
       if (!requester.handle_datagram(now, {.from = kServer, .bytes = reply}).used) fail("not taken");
-      const auto event = requester.poll_event();
-      if (!event || event->outcome != Outcome::answered) fail("not answered");
+      const RequestEvent* event = requester.next_event();
+      if (event == nullptr || event->outcome != Outcome::answered) fail("not answered");
       start();
     }
     if (oldest >= kOutstanding) {

@@ -225,6 +225,9 @@ class Requester {
   /// come one after the other for the same peer and channel may also be put into one (`Sharing`).
   /// @param buffer  at least `datagram_bytes_max` bytes
   [[nodiscard]] std::optional<Transmit> poll_transmit(Timestamp now, MutableBytes buffer);
+  /// The same into a place of the caller's.
+  /// @return false, and `transmit` as it was: there is nothing to send
+  [[nodiscard]] bool poll_transmit(Timestamp now, MutableBytes buffer, Transmit& transmit);
   /// The next request that has ended; call until it says nullopt, before the next handle_datagram.
   [[nodiscard]] std::optional<RequestEvent> poll_event();
   /// The same without a copy: good until another request ends; nullptr for none.

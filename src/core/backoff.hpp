@@ -28,9 +28,19 @@ struct Backoff {
     // Dividing first loses less than one nanosecond for each unit of `whole` and cannot overflow.
     const Duration spread = scaled(wait / jitter.whole, jitter.part);
     if (wait <= cap - spread) [[likely]]
-      return random.between(wait, wait + spread);
+      return wait + part_of(spread, random);
     // Half of a wait is the least that is left of it, however large the jitter.
-    return random.between(std::min(wait, std::max(cap - spread, wait / 2)), cap);
+    const Duration least = std::min(wait, std::max(cap - spread, wait / 2));
+    return least + part_of(cap - least, random);
+  }
+
+ private:
+  /// From nothing to all of it. Every request that is sent draws one of these: a product in place of the
+  /// division that would make all values exactly as likely.
+  [[nodiscard]] static Duration part_of(Duration whole, RandomSource& random) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = Wide{random.next()} * (static_cast<std::uint64_t>(whole.count()) + 1);
+    return Duration{static_cast<std::int64_t>(static_cast<std::uint64_t>(product >> 64U))};
   }
 };
 

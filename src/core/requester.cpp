@@ -57,7 +57,9 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& to, Bytes pa
   if (payload.size() > payload_bytes_max(to)) return {StartStatus::too_large, {}};
   if (!traits_.numbered && !encodable(payload)) return {StartStatus::not_encodable, {}};
   if (outstanding_ >= options_.outstanding_max) return {StartStatus::table_full, {}};
-  const std::uint32_t peer_index = peers_.find_or_add(to, random_->next());
+  std::uint32_t peer_index = peers_.find(to);
+  if (peer_index == kNone) [[unlikely]]
+    peer_index = peers_.find_or_add(to, random_->next());
   if (peer_index == kNone || peers_[peer_index].numbers.full()) return {StartStatus::table_full, {}};
   const std::uint64_t key = channel_key(options.channel, peer_index);
   if (!traits_.numbered && by_channel_and_peer_.contains(key)) return {StartStatus::channel_taken, {}};
@@ -77,7 +79,7 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& to, Bytes pa
   request.deadline = later(now, options.deadline);
   request.number = peer.numbers.add(slot);
   request.id = random_->next();
-  request.payload.resize(payload.size());
+  if (request.payload.size() != payload.size()) request.payload.resize(payload.size());
   if (!payload.empty()) std::memcpy(request.payload.data(), payload.data(), payload.size());
 
   if (!traits_.numbered) [[unlikely]] {
@@ -146,7 +148,8 @@ inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t
     if (request.life == 0 && lived_through(request)) request.life = peer.life;
     ++stats_.retransmitted;
   }
-  if (request.id_spent) [[unlikely]] renew_id(request);
+  if (request.id_spent) [[unlikely]]
+    renew_id(request);
   const Duration time_left = request.deadline == kNever ? kForever : request.deadline - now;
   const RequestStamp stamp{.conversation = peer.conversation,
                            .number = request.number,
@@ -183,8 +186,8 @@ void Requester::Engine::renew_id(RequestSlot& request) {
   request.id_spent = false;
 }
 
-std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
-  std::optional<Transmit> result;
+/// @return whether there was something; only then is `out` written
+bool Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer, Transmit& out) {
   if (!held_.empty()) release_held(now);
   while (!sending_.empty()) {
     const std::uint32_t index = sending_.front();
@@ -211,10 +214,10 @@ std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableB
       sending_.pop_front();
       sending_.push_back(index);
     }
-    transmit(now, peer, slot, buffer, result.emplace());
-    break;
+    transmit(now, peer, slot, buffer, out);
+    return true;
   }
-  return result;
+  return false;
 }
 
 std::uint32_t Requester::Engine::take_slot() {
@@ -266,7 +269,9 @@ void Requester::Engine::queue_peer(std::uint32_t index) {
 }
 
 RequestEvent& Requester::Engine::end(Timestamp now, std::uint32_t slot, Outcome outcome) {
-  return finish(now, slot, outcome);
+  if (!traits_.numbered) forget_channel(slot);
+  RequestSlot& request = slots_[slot];
+  return finish(now, slot, request, peers_[request.peer], outcome);
 }
 
 /// It is no longer the one request of its channel.
@@ -278,14 +283,21 @@ void Requester::Engine::forget_channel(std::uint32_t slot) {
 }
 
 const RequestEvent* Requester::Engine::next_event() {
-  if (events_.empty()) {
-    events_.tidy();
-    return nullptr;
-  }
-  const RequestEvent& event = events_.take_front();
+  const RequestEvent* event = events_.take();
   // Not before: who keeps something for each slot must hear of the old request before there is a new one.
-  free_.push_back(event.request.slot);
-  return &event;
+  if (event != nullptr) free_.push_back(event->request.slot);
+  return event;
+}
+
+/// Those that have been taken make room before there are more places.
+void EventLine::make_room() {
+  if (taken_ == ended_ && !places_.empty()) {
+    taken_ = ended_ = 0;
+    return;
+  }
+  places_.erase(places_.begin(), places_.begin() + static_cast<std::ptrdiff_t>(taken_));
+  ended_ -= std::exchange(taken_, 0);
+  if (ended_ == places_.size()) places_.resize(std::max<std::size_t>(4, 2 * ended_));
 }
 
 std::size_t Requester::Engine::payload_bytes_max(const Endpoint& peer) const noexcept {
@@ -331,7 +343,11 @@ std::optional<RequestHandle> Requester::handle_unreachable(Timestamp now, const 
 void Requester::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
 Timestamp Requester::next_timeout() const { return engine_->next_timeout(); }
 std::optional<Transmit> Requester::poll_transmit(Timestamp now, MutableBytes buffer) {
-  return engine_->poll_transmit(now, buffer);
+  Transmit transmit;
+  return engine_->poll_transmit(now, buffer, transmit) ? std::optional{transmit} : std::nullopt;
+}
+bool Requester::poll_transmit(Timestamp now, MutableBytes buffer, Transmit& transmit) {
+  return engine_->poll_transmit(now, buffer, transmit);
 }
 const RequestEvent* Requester::next_event() { return engine_->next_event(); }
 std::optional<RequestEvent> Requester::poll_event() {

@@ -67,6 +67,36 @@ struct RequestSlot : RequestCourse {
   ByteVector payload;  // its memory serves the next request
 };
 
+/// Requests that have ended, in order. Places are used again and never cleared.
+class EventLine {
+ public:
+  /// One more at the end, with whatever an earlier one has left there.
+  RequestEvent& extend() {
+    if (ended_ == places_.size()) [[unlikely]]
+      make_room();
+    return places_[ended_++];
+  }
+  /// The oldest, which stays where it is until the next `extend`; nullptr for none.
+  const RequestEvent* take() {
+    if (taken_ == ended_) {
+      taken_ = ended_ = 0;
+      if (places_.size() > kKeptMax) [[unlikely]]
+        places_ = {};
+      return nullptr;
+    }
+    return &places_[taken_++];
+  }
+
+ private:
+  static constexpr std::size_t kKeptMax = 1024;  // events whose memory an empty line keeps
+
+  void make_room();
+
+  std::vector<RequestEvent> places_;
+  std::size_t taken_ = 0;
+  std::size_t ended_ = 0;
+};
+
 class Requester::Engine {
  public:
   Engine(const Codec& codec, RandomSource& random, const RequesterOptions& options);
@@ -75,7 +105,7 @@ class Requester::Engine {
   StartResult start(Timestamp now, const Endpoint& to, Bytes payload, const RequestOptions& options);
   bool cancel(Timestamp now, RequestHandle request);
   void handle_timeout(Timestamp now);
-  std::optional<Transmit> poll_transmit(Timestamp now, MutableBytes buffer);
+  bool poll_transmit(Timestamp now, MutableBytes buffer, Transmit& out);
   const RequestEvent* next_event();
   std::optional<PeerMemory> recall(const Endpoint& peer) const;
   void remember(const Endpoint& peer, const PeerMemory& memory);
@@ -131,25 +161,26 @@ class Requester::Engine {
   }
   void expire(Timestamp now, std::uint32_t slot);
   RequestEvent& end(Timestamp now, std::uint32_t slot, Outcome outcome);
-  [[gnu::always_inline]] RequestEvent& finish(Timestamp now, std::uint32_t slot, Outcome outcome);
+  [[gnu::always_inline]] RequestEvent& finish(Timestamp now, std::uint32_t slot, RequestSlot& request,
+                                              Peer& peer, Outcome outcome);
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
 
   // what arrives
-  Verdict handle_unnumbered(Timestamp now, const Arrival& arrival);
-  [[gnu::always_inline]] std::uint32_t match_number(const Arrival& arrival, const ReplyView& view,
+  Verdict handle_by_codec(Timestamp now, const Arrival& arrival);
+  [[gnu::always_inline]] std::uint32_t match_number(const Arrival& arrival, std::uint64_t number,
                                                     DropReason& fault) const;
   std::uint32_t match_channel(const Arrival& arrival, bool& foreign) const;
-  [[gnu::always_inline]] bool matches(const RequestSlot& request, const Arrival& arrival,
-                                      const ReplyView& view, DropReason& fault) const;
+  [[gnu::always_inline]] bool matches(const RequestSlot& request, const Arrival& arrival, std::uint64_t id,
+                                      DropReason& fault) const;
   Verdict drop(DropReason reason, std::uint32_t slot, Bytes rest);
   Verdict believe_or_drop(Timestamp now, const Arrival& arrival, DropReason reason, std::uint32_t slot,
                           Bytes rest);
   void note_guess(RequestSlot& request) noexcept;
   std::uint32_t promiscuous_slot(std::uint32_t channel) const noexcept;
   std::optional<DropReason> prepare_note(std::uint32_t slot, const ReplyView& view);
-  [[gnu::always_inline]] Verdict use(Timestamp now, std::uint32_t slot, const ReplyView& view,
-                                     const Endpoint& from);
-  Verdict use_note(Timestamp now, std::uint32_t slot, const ReplyView& view);
+  [[gnu::always_inline]] RequestEvent& use(Timestamp now, std::uint32_t slot, const ReplyView& view,
+                                           const Endpoint& from);
+  Verdict use_note(Timestamp now, std::uint32_t slot, Bytes message);
   void heed(Timestamp now, std::uint32_t slot, const ReplyView& view);
   /// The life that the peer has now began before the request was exposed to any other.
   bool lived_through(const RequestSlot& request) const noexcept {
@@ -182,7 +213,7 @@ class Requester::Engine {
   Fifo<std::uint32_t> sending_;  // peers with something to send, each once
   Fifo<Held> held_;              // in the order of their times, which are all equally far away
   std::uint32_t turn_ = 0;       // messages that the peer at the front has sent in a row
-  Fifo<RequestEvent> events_;
+  EventLine events_;
   TimerQueue timers_;
   // For codecs without numbers: the one request of a channel at a peer, and any one of a channel.
   std::unordered_map<std::uint64_t, std::uint32_t> by_channel_and_peer_;
@@ -229,28 +260,32 @@ inline void Requester::Engine::leave(std::uint32_t slot) {
   request.state = RequestState::resting;
 }
 
-/// Ends a request. What is in its slot stays there until the event has been told.
-inline RequestEvent& Requester::Engine::finish(Timestamp now, std::uint32_t slot, Outcome outcome) {
+/// Ends a request of a codec with numbers. What is in its slot stays there until the event has been told.
+/// @return the event, whose remaining fields say nothing yet
+inline RequestEvent& Requester::Engine::finish(Timestamp now, std::uint32_t slot, RequestSlot& request,
+                                               Peer& peer, Outcome outcome) {
   leave(slot);
   timers_.remove(slot);
-  RequestSlot& request = slots_[slot];
-  Peer& peer = peers_[request.peer];
   peer.numbers.remove(request.number);
-  if (!traits_.numbered) [[unlikely]]
-    forget_channel(slot);
   --outstanding_;
   promiscuous_ -= request.promiscuous ? 1U : 0U;
-  stats_.answered += outcome == Outcome::answered ? 1U : 0U;
-  RequestEvent& event = events_.emplace_back();
+  // Field by field: to clear them all first would cost as much again.
+  RequestEvent& event = events_.extend();
   event.request = {slot, request.generation};
   event.channel = request.channel;
   event.outcome = outcome;
   event.peer = peer.endpoint;
   event.from = peer.endpoint;
+  event.payload = {};
   event.attempts = request.attempts;
   event.mismatches = request.mismatches;
+  event.reason = 0;
+  event.path_mtu_bytes = 0;
   event.soft_error = request.soft_error;
+  event.maybe_repeated = false;
   event.heard = request.heard;
+  event.rtt.reset();
+  event.hold.reset();
   event.elapsed = now - request.started;
   request.state = RequestState::free;
   ++request.generation;

@@ -40,6 +40,7 @@ Verdict Requester::Engine::believe_or_drop(Timestamp now, const Arrival& arrival
   const Verdict verdict{.used = ReplyKind::reply, .request = handle_of(believer), .rest = {}};
   // What anybody may have said tells nothing of the peer and of the path to it.
   slots_[believer].heard = true;
+  ++stats_.answered;
   RequestEvent& event = end(now, believer, Outcome::answered);
   event.from = arrival.from;
   event.payload = arrival.bytes;
@@ -61,7 +62,7 @@ std::optional<DropReason> Requester::Engine::prepare_note(std::uint32_t slot, co
 
 /// Whose reply it is that bears a number.
 /// @return kNone, and the reason in `fault`
-inline std::uint32_t Requester::Engine::match_number(const Arrival& arrival, const ReplyView& view,
+inline std::uint32_t Requester::Engine::match_number(const Arrival& arrival, std::uint64_t number,
                                                      DropReason& fault) const {
   const std::uint32_t index = peers_.find(arrival.from);
   if (index == kNone) [[unlikely]] {
@@ -69,19 +70,21 @@ inline std::uint32_t Requester::Engine::match_number(const Arrival& arrival, con
     return kNone;
   }
   const NumberRing& numbers = peers_[index].numbers;
-  const std::uint32_t slot = numbers.find(view.number).value_or(kNone);
-  if (slot == kNone) fault = view.number < numbers.next() ? DropReason::late : DropReason::wrong_id;
+  const std::uint32_t slot = numbers.find(number).value_or(kNone);
+  if (slot == kNone) [[unlikely]] {
+    fault = number < numbers.next() ? DropReason::late : DropReason::wrong_id;
+  }
   return slot;
 }
 
-/// What is wrong with a reply whose request is known.
-inline bool Requester::Engine::matches(const RequestSlot& request, const Arrival& arrival,
-                                       const ReplyView& view, DropReason& fault) const {
+/// @return whether a reply with this ID is its request's, or else the reason in `fault`
+inline bool Requester::Engine::matches(const RequestSlot& request, const Arrival& arrival, std::uint64_t id,
+                                       DropReason& fault) const {
   if (request.channel != arrival.channel) [[unlikely]] {
     fault = DropReason::wrong_source;
     return false;
   }
-  if (((view.id ^ request.id) & id_mask_) != 0 || request.id_spent) [[unlikely]] {
+  if (((id ^ request.id) & id_mask_) != 0 || request.id_spent) [[unlikely]] {
     fault = DropReason::wrong_id;
     return false;
   }
@@ -89,11 +92,7 @@ inline bool Requester::Engine::matches(const RequestSlot& request, const Arrival
     fault = DropReason::no_request;  // the right ID of what was never sent: our own memory has leaked
     return false;
   }
-  if (traits_.numbered || view.kind != ReplyKind::reply) [[likely]]
-    return true;
-  const auto mismatch = codec_->mismatch(request.payload, view);
-  fault = mismatch.value_or(fault);
-  return !mismatch;
+  return true;
 }
 
 /// Whose reply it is that bears no number: at most one may be outstanding at this peer through this channel.
@@ -109,20 +108,39 @@ std::uint32_t Requester::Engine::match_channel(const Arrival& arrival, bool& for
   return foreign ? other->second : kNone;
 }
 
-/// A message of a codec without numbers.
-Verdict Requester::Engine::handle_unnumbered(Timestamp now, const Arrival& arrival) {
-  bool foreign = false;
-  const std::uint32_t slot = match_channel(arrival, foreign);
-  if (slot == kNone || foreign) {
-    const DropReason silent = ever_started_ ? DropReason::late : DropReason::no_request;
-    return believe_or_drop(now, arrival, foreign ? DropReason::wrong_source : silent, slot, {});
+/// A message of any codec.
+Verdict Requester::Engine::handle_by_codec(Timestamp now, const Arrival& arrival) {
+  if (arrival.truncated) return believe_or_drop(now, arrival, DropReason::truncated, kNone, {});
+  std::uint32_t slot = kNone;
+  if (!traits_.numbered) {
+    bool foreign = false;
+    slot = match_channel(arrival, foreign);
+    if (foreign) return believe_or_drop(now, arrival, DropReason::wrong_source, slot, {});
+    if (slot == kNone) {
+      const DropReason silent = ever_started_ ? DropReason::late : DropReason::no_request;
+      return believe_or_drop(now, arrival, silent, slot, {});
+    }
   }
   const ReplyView view = codec_->decode_reply(arrival.bytes);
   DropReason fault = view.drop;
-  if (view.kind == ReplyKind::dropped || !matches(slots_[slot], arrival, view, fault)) {
-    return believe_or_drop(now, arrival, fault, slot, view.rest);
+  bool used = view.kind != ReplyKind::dropped;
+  if (used && slot == kNone) {
+    slot = match_number(arrival, view.number, fault);
+    used = slot != kNone;
   }
-  return use(now, slot, view, arrival.from);
+  used = used && matches(slots_[slot], arrival, view.id, fault);
+  if (used && view.kind == ReplyKind::reply) {
+    const auto mismatch = codec_->mismatch(slots_[slot].payload, view);
+    used = !mismatch;
+    fault = mismatch.value_or(fault);
+  }
+  if (!used) return believe_or_drop(now, arrival, fault, slot, view.rest);
+  if (view.kind != ReplyKind::reply) return use_note(now, slot, arrival.bytes);
+  const Verdict verdict{.used = ReplyKind::reply, .request = handle_of(slot), .rest = view.rest};
+  if (!traits_.numbered) forget_channel(slot);
+  RequestEvent& event = use(now, slot, view, arrival.from);
+  if (traits_.numbered) event.hold = view.hold;
+  return verdict;
 }
 
 Verdict Requester::Engine::drop(DropReason reason, std::uint32_t slot, Bytes rest) {
@@ -159,28 +177,27 @@ std::uint32_t Requester::Engine::promiscuous_slot(std::uint32_t channel) const n
   return kNone;
 }
 
-inline Verdict Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& view,
-                                      const Endpoint& from) {
+/// Takes a reply: the request has ended.
+inline RequestEvent& Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& view,
+                                            const Endpoint& from) {
   RequestSlot& request = slots_[slot];
-  if (view.kind != ReplyKind::reply) [[unlikely]]
-    return use_note(now, slot, view);
-  const Verdict verdict{.used = ReplyKind::reply, .request = handle_of(slot), .rest = view.rest};
   Peer& peer = peers_[request.peer];
   const auto network = learn(now, request, peer, view);
   peer.bundles = view.bundles;
   request.heard = true;
   const bool maybe_repeated = learn_life(now, request, peer, view);
-  RequestEvent& event = finish(now, slot, Outcome::answered);
+  ++stats_.answered;
+  RequestEvent& event = finish(now, slot, request, peer, Outcome::answered);
   event.from = from;
   event.payload = view.payload;
   event.rtt = network;
   event.maybe_repeated = maybe_repeated;
-  if (traits_.numbered) event.hold = view.hold;
-  return verdict;
+  return event;
 }
 
 /// What is no reply, but says something of the request.
-Verdict Requester::Engine::use_note(Timestamp now, std::uint32_t slot, const ReplyView& view) {
+Verdict Requester::Engine::use_note(Timestamp now, std::uint32_t slot, Bytes message) {
+  const ReplyView view = codec_->decode_reply(message);
   if (const auto fault = prepare_note(slot, view)) return drop(*fault, slot, view.rest);
   const Verdict verdict{.used = view.kind, .request = handle_of(slot), .rest = view.rest};
   RequestSlot& request = slots_[slot];
@@ -254,26 +271,31 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
                        request.attempts - answered < RequestSlot::kSendTimes;
   if (!certain) return std::nullopt;
   const Duration total = now - request.sent_at(answered);
-  const Duration hold = std::clamp(view.hold, Duration::zero(), total);
-  peer.rtt.on_sample(total - hold + std::min(hold, kHoldCountedMax));
-  return total - hold;
+  Duration network = total - view.hold;
+  if (view.hold < Duration::zero()) network = total;
+  if (view.hold > total) network = Duration::zero();
+  const Duration counted = total - network < kHoldCountedMax ? total : network + kHoldCountedMax;
+  peer.rtt.on_sample(counted);
+  return network;
 }
 
 Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival) {
   ++(arrival.continued ? stats_.bundled : stats_.received);
-  if (arrival.truncated) [[unlikely]] {
-    return believe_or_drop(now, arrival, DropReason::truncated, kNone, {});
-  }
-  if (!traits_.numbered) [[unlikely]]
-    return handle_unnumbered(now, arrival);
-  const ReplyView view =
-      with_codec(*codec_, [&](const auto& codec) { return codec.decode_reply(arrival.bytes); });
+  if (codec_ != &HollerCodec::kOne || arrival.truncated) [[unlikely]]
+    return handle_by_codec(now, arrival);
+  // The same as there, for nearly all messages. Nothing here may ask for the view's address: it then stays in
+  // registers, and what is rare decodes the message again.
+  const ReplyView view = HollerCodec::kOne.decode_reply(arrival.bytes);
   DropReason fault = view.drop;
   std::uint32_t slot = kNone;
   if (view.kind != ReplyKind::dropped) [[likely]] {
-    slot = match_number(arrival, view, fault);
-    if (slot != kNone && matches(slots_[slot], arrival, view, fault)) [[likely]] {
-      return use(now, slot, view, arrival.from);
+    slot = match_number(arrival, view.number, fault);
+    if (slot != kNone && matches(slots_[slot], arrival, view.id, fault)) [[likely]] {
+      if (view.kind != ReplyKind::reply) [[unlikely]]
+        return use_note(now, slot, arrival.bytes);
+      const Verdict verdict{.used = ReplyKind::reply, .request = handle_of(slot), .rest = view.rest};
+      use(now, slot, view, arrival.from).hold = view.hold;
+      return verdict;
     }
   }
   return believe_or_drop(now, arrival, fault, slot, view.rest);

@@ -18,7 +18,8 @@ class RttEstimator {
   static constexpr Duration kCeiling = std::chrono::seconds{60};  ///< RFC 6298 §2.5: at least 60 s
 
   void on_sample(Duration sample) noexcept {
-    sample = std::clamp(sample, Duration::zero(), kLongest);
+    if (sample < Duration::zero()) sample = Duration::zero();
+    if (sample > kLongest) sample = kLongest;
     if (!smoothed_) [[unlikely]] {  // RFC 6298 §2.2
       smoothed_ = sample;
       variation_ = sample / 2;
