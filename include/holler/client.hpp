@@ -82,7 +82,7 @@ class PendingAsk {
 
  private:
   friend class Client;
-  std::weak_ptr<AsyncAsks> asks_;  // it does not keep the client: who cancels must not be the one who ends it
+  std::uint64_t client_ = 0;  // it does not keep the client: who cancels must not be the one who ends it
   std::uint64_t ask_ = 0;
 };
 

@@ -29,10 +29,9 @@ UdpSocket* AskLoop::transmit(Timestamp now, const OnEnd& on_end) {
   no_way_.reset();
   while (more && blocked == nullptr) {
     more = false;
-    while (outbox_.has_room()) {
-      const auto transmit = requester_.poll_transmit(now, outbox_.room());
-      if (!transmit) break;
-      outbox_.add(now, {.to = transmit->to, .channel = transmit->channel}, *transmit);
+    Transmit next;
+    while (outbox_.has_room() && requester_.poll_transmit(now, outbox_.room(), next)) {
+      outbox_.add(now, {.to = next.to, .channel = next.channel}, next);
       more = true;
     }
     if (outbox_.empty()) break;
@@ -120,7 +119,7 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, bool 
 
 void AskLoop::report_ended(const OnEnd& on_end) {
   ++reports_;
-  while (const auto event = requester_.poll_event()) on_end(*event);
+  while (const RequestEvent* event = requester_.next_event()) on_end(*event);
 }
 
 void AskLoop::trace_arrival(Timestamp now, const Arrival& arrival, const Verdict& verdict) {

@@ -1,6 +1,7 @@
 #include "runtime/ask_result.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "holler/names.hpp"
@@ -83,19 +84,28 @@ Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_
                    "too many questions are outstanding: wait for some to end");
 }
 
-Result<Reply> result_of(const RequestEvent& event, const Endpoint& local, ByteVector&& memory) {
+void write_reply(const RequestEvent& event, const Endpoint& local, Reply& reply) {
+  if (reply.payload.size() != event.payload.size()) reply.payload.resize(event.payload.size());
+  if (!event.payload.empty()) {
+    std::memcpy(reply.payload.data(), event.payload.data(), event.payload.size());
+  }
+  reply.peer = event.from;
+  reply.local = local;
+  reply.attempts = event.attempts;
+  reply.rtt = event.rtt;
+  reply.hold = event.hold;
+  reply.elapsed = event.elapsed;
+  reply.mismatches = event.mismatches;
+  reply.maybe_repeated = event.maybe_repeated;
+}
+
+Result<Reply> result_of(const RequestEvent& event, const Endpoint& local) {
   switch (event.outcome) {
-    case Outcome::answered:
-      memory.assign(event.payload.begin(), event.payload.end());
-      return Reply{.payload = std::move(memory),
-                   .peer = event.from,
-                   .local = local,
-                   .attempts = event.attempts,
-                   .rtt = event.rtt,
-                   .hold = event.hold,
-                   .elapsed = event.elapsed,
-                   .mismatches = event.mismatches,
-                   .maybe_repeated = event.maybe_repeated};
+    case Outcome::answered: {
+      Result<Reply> result;
+      write_reply(event, local, *result);
+      return result;
+    }
     case Outcome::no_answer: return failure(error_of(ErrorCode::no_answer, event, advice_on_silence(event)));
     case Outcome::refused:
       return failure(error_of(ErrorCode::refused, event,

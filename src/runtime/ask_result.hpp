@@ -8,10 +8,10 @@ namespace holler {
 /// Why a request was not even started.
 [[nodiscard]] Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_bytes_max);
 
-/// How a request ended, in the terms of the public API; the payload is copied.
-/// @param memory  to copy it into, if that is of use
-[[nodiscard]] Result<Reply> result_of(const RequestEvent& event, const Endpoint& local,
-                                      ByteVector&& memory = {});
+/// Of a request that was answered: all of the reply. The payload is copied, into the memory that is there.
+void write_reply(const RequestEvent& event, const Endpoint& local, Reply& reply);
+/// How a request ended, in the terms of the public API.
+[[nodiscard]] Result<Reply> result_of(const RequestEvent& event, const Endpoint& local);
 
 /// What the error queue says, as the engine wants to hear it.
 [[nodiscard]] Unreachability news_of(const SocketError& error, std::uint32_t channel);

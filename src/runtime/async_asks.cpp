@@ -22,6 +22,23 @@ Result<Reply> ended(Outcome outcome, const Endpoint& peer) {
   return result_of({.outcome = outcome, .peer = peer, .from = peer, .payload = {}}, {});
 }
 
+/// All clients of the process that have a thread, by name.
+struct Directory {
+  std::mutex mutex;
+  std::unordered_map<std::uint64_t, std::weak_ptr<AsyncAsks>> asks;
+  std::uint64_t next_name = 1;
+};
+Directory& directory() {
+  static auto* const one = new Directory;  // never destroyed: a client may outlive what is
+  return *one;
+}
+
+std::uint64_t new_name() {
+  Directory& all = directory();
+  const std::scoped_lock lock{all.mutex};
+  return all.next_name++;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<AsyncAsks>> AsyncAsks::start(const ClientOptions& options) {
@@ -32,6 +49,11 @@ Result<std::shared_ptr<AsyncAsks>> AsyncAsks::start(const ClientOptions& options
   if (auto added = poller->add(wake->native_handle(), kWakeToken); !added)
     return failure(std::move(added.error()));
   std::shared_ptr<AsyncAsks> asks{new AsyncAsks{options, std::move(*poller), std::move(*wake)}};
+  {
+    Directory& all = directory();
+    const std::scoped_lock lock{all.mutex};
+    all.asks.emplace(asks->name_, asks);
+  }
   try {
     asks->thread_ = std::thread{[asks] { asks->run(); }};
   } catch (const std::system_error& error) {
@@ -45,8 +67,23 @@ Result<std::shared_ptr<AsyncAsks>> AsyncAsks::start(const ClientOptions& options
   return asks;
 }
 
+std::shared_ptr<AsyncAsks> AsyncAsks::find(std::uint64_t name) {
+  Directory& all = directory();
+  const std::scoped_lock lock{all.mutex};
+  const auto known = all.asks.find(name);
+  return known == all.asks.end() ? nullptr : known->second.lock();
+}
+
+AsyncAsks::~AsyncAsks() {
+  Directory& all = directory();
+  const std::scoped_lock lock{all.mutex};
+  all.asks.erase(name_);
+}
+
 AsyncAsks::AsyncAsks(ClientOptions options, Poller poller, WakeEvent wake)
-    : options_{std::move(options)},
+    : name_{new_name()},
+      options_{std::move(options)},
+      plain_{!options_.codec->traits().fresh_port && options_.interface.empty()},
       poller_{std::move(poller)},
       wake_{std::move(wake)},
       channels_(kSharedChannels),
@@ -73,13 +110,14 @@ void AsyncAsks::end() {
 
 std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOptions& options,
                                 Callback done) {
-  count(1);
+  const bool here = in_thread();
+  count(1, here);
   if (outstanding() > options_.requester.outstanding_max) {
     finish(done, failure(start_error(StartStatus::table_full, peer, 0)));
     return kNotTaken;
   }
   std::uint64_t begun = kNotTaken;
-  if (in_thread() && begin_here(begun, peer, payload, options, done)) return begun;
+  if (here && begin_here(begun, peer, payload, options, done)) return begun;
   Submission submission{.peer = on_interface(options_, peer),
                         .payload = copy_of(payload),
                         .options = options,
@@ -104,7 +142,7 @@ std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOp
   if (failed) {
     finish(submission.done, failure(std::move(*failed)));
   } else {
-    count(-1);
+    count(-1, here);
   }
   return kNotTaken;
 }
@@ -114,27 +152,31 @@ std::uint64_t AsyncAsks::submit(const Endpoint& peer, Bytes payload, const AskOp
 /// @return false: it takes the way of all others
 bool AsyncAsks::begin_here(std::uint64_t& ask, const Endpoint& peer, Bytes payload, const AskOptions& options,
                            Callback& done) {
-  const bool plain_way = waiting_.empty() && !options_.codec->traits().fresh_port &&
-                         !options.stop.stop_possible() && !stopping_.load(std::memory_order_relaxed);
   const std::uint32_t channel = peer.address.is_v6() ? 1 : 0;
-  if (!plain_way || !channels_[channel].socket) return false;
+  if (!plain_ || !channels_[channel].socket || !waiting_.empty() || options.stop.stop_possible() ||
+      stopping_.load(std::memory_order_relaxed)) {
+    return false;
+  }
   RequestOptions request = request_options(options, channel);
-  request.deadline = std::max(request.deadline, Duration::zero());
+  if (request.deadline < Duration::zero()) request.deadline = Duration::zero();
   Requester& requester = loop_.requester();
-  const Endpoint target = on_interface(options_, peer);
-  const StartResult started = requester.start(now_, target, payload, request);
-  if (started.status != StartStatus::started) {
-    finish(done, failure(start_error(started.status, target, requester.payload_bytes_max(target))));
+  const StartResult started = requester.start(now_, peer, payload, request);
+  if (started.status != StartStatus::started) [[unlikely]] {
+    finish(done, failure(start_error(started.status, peer, requester.payload_bytes_max(peer))));
     return true;
   }
-  if (started.handle.slot >= asks_.size()) asks_.resize(started.handle.slot + 1);
+  if (started.handle.slot >= asks_.size()) [[unlikely]]
+    asks_.resize(started.handle.slot + 1);
   ask = name_of(started.handle);
-  asks_[started.handle.slot] = {.id = ask, .done = std::move(done)};
+  Ask& begun = asks_[started.handle.slot];
+  begun.id = ask;
+  begun.done.swap(done);
   return true;
 }
 
-void AsyncAsks::count(std::int64_t more) noexcept {
-  if (in_thread()) {  // nobody else writes it
+/// @param here  in the client's own thread: nobody else writes that number
+void AsyncAsks::count(std::int64_t more, bool here) noexcept {
+  if (here) {
     of_thread_.store(of_thread_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   } else {
     of_others_.fetch_add(more, std::memory_order_relaxed);
@@ -368,29 +410,38 @@ void AsyncAsks::receive(Timestamp now, std::uint32_t channel, bool woken) {
 
 void AsyncAsks::on_end(const RequestEvent& event) {
   Ask& known = asks_[event.request.slot];
-  const Ask ask{.id = std::exchange(known.id, kNotTaken), .done = std::move(known.done)};
-  known.done = nullptr;
-  if ((ask.id & kBegunHere) == 0) handles_.erase(ask.id);
-  if (!stops_.empty()) stops_.erase(ask.id);
-  // A shared socket is bound to a wildcard: which address was asked from, the answer tells.
-  auto result =
-      result_of(event, loop_.arrived_at().value_or(channels_[event.channel].local), std::move(spare_));
+  const std::uint64_t ask = std::exchange(known.id, kNotTaken);
+  Callback done;
+  done.swap(known.done);
+  if ((ask & kBegunHere) == 0) handles_.erase(ask);
+  if (!stops_.empty()) stops_.erase(ask);
+  if (event.outcome == Outcome::answered && event.channel < kSharedChannels) [[likely]] {
+    // A shared socket is bound to a wildcard: which address was asked from, the answer tells.
+    const auto& arrived_at = loop_.arrived_at();
+    write_reply(event, arrived_at ? *arrived_at : channels_[event.channel].local, *answer_);
+    tell(done, answer_);
+    if (!answer_) answer_ = Reply{};
+    return;
+  }
+  auto result = result_of(event, loop_.arrived_at().value_or(channels_[event.channel].local));
   if (event.channel >= kSharedChannels) {
     retire_port(monotonic_now(), channels_[event.channel].local.port, event);
+    release_channel(event.channel);
   }
-  release_channel(event.channel);
+  tell(done, result);
+}
+
+/// @param result  whatever the callback does not take stays there
+void AsyncAsks::tell(const Callback& done, Result<Reply>& result) {
   if (std::exchange(reported_, loop_.reports()) != loop_.reports()) {
     publish_stats();  // before anybody learns of the end, and looks
   }
-  hand_over(ask.done, result);
-  if (result) spare_ = std::move(result->payload);  // if it has been left there
+  count(-1, true);
+  if (done) done(std::move(result));
 }
 
-void AsyncAsks::finish(const Callback& done, Result<Reply> result) { hand_over(done, result); }
-
-/// @param result  whatever the callback does not take stays there
-void AsyncAsks::hand_over(const Callback& done, Result<Reply>& result) {
-  count(-1);
+void AsyncAsks::finish(const Callback& done, Result<Reply> result) {
+  count(-1, in_thread());
   if (done) done(std::move(result));
 }
 

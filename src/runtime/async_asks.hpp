@@ -21,7 +21,7 @@ namespace holler {
 
 /// The questions that nobody waits for: one thread, one Requester, and a socket for each IP version that
 /// all of them share (or one for each question, where the protocol wants a fresh port).
-class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
+class AsyncAsks {
  public:
   using Callback = Client::Callback;
 
@@ -29,6 +29,11 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
   static constexpr std::uint64_t kNotTaken = 0;
 
   [[nodiscard]] static Result<std::shared_ptr<AsyncAsks>> start(const ClientOptions& options);
+  ~AsyncAsks();
+  /// Unlike a weak pointer, a name costs nothing to hand out; never 0.
+  [[nodiscard]] std::uint64_t name() const noexcept { return name_; }
+  /// @return nullptr if it has gone
+  [[nodiscard]] static std::shared_ptr<AsyncAsks> find(std::uint64_t name);
   /// Ends what is outstanding with ErrorCode::cancelled, before it returns, or, when it is called by one of
   /// the callbacks, after that has returned. To be called once, and before the owner lets go: others may
   /// hold this object for a moment longer, but its thread has then ended.
@@ -78,7 +83,7 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
   [[nodiscard]] bool begin_here(std::uint64_t& ask, const Endpoint& peer, Bytes payload,
                                 const AskOptions& options, Callback& done);
   [[nodiscard]] std::optional<RequestHandle> handle_of(std::uint64_t ask) const;
-  void count(std::int64_t more) noexcept;
+  void count(std::int64_t more, bool here) noexcept;
   void take_orders(Timestamp now);
   void take_on(Timestamp now, Submission submission);
   [[nodiscard]] bool begin(Timestamp now, Submission& submission);
@@ -94,8 +99,8 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
   void look();
   void receive(Timestamp now, std::uint32_t channel, bool woken);
   void on_end(const RequestEvent& event);
+  void tell(const Callback& done, Result<Reply>& result);
   void finish(const Callback& done, Result<Reply> result);
-  void hand_over(const Callback& done, Result<Reply>& result);
   [[nodiscard]] Timestamp next_timeout() const;
   void publish();
   void publish_stats();
@@ -107,7 +112,9 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
     return kBegunHere | std::uint64_t{request.generation} << 32U | request.slot;
   }
 
+  std::uint64_t name_;
   ClientOptions options_;
+  bool plain_;  // its own thread may begin a question at once: one socket for all, and no interface to name
   Poller poller_;
   WakeEvent wake_;
   std::vector<Channel> channels_;
@@ -120,7 +127,7 @@ class AsyncAsks : public std::enable_shared_from_this<AsyncAsks> {
   Timestamp awake_until_ = Timestamp::min();
   Timestamp now_;               // when the thread has last looked
   std::uint64_t reported_ = 0;  // of the loop's reports, those whose statistics have been published
-  ByteVector spare_;            // memory of the last reply, for the next one
+  Result<Reply> answer_;        // of the last reply; what its callback has left there serves the next one
   std::map<std::uint64_t, Submission> waiting_;  // for a socket of their own, in the order of asking
   std::set<std::pair<Timestamp, std::uint64_t>> waiting_deadlines_;
   std::uint64_t drops_of_closed_ = 0;

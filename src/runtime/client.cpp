@@ -136,7 +136,8 @@ void Client::State::end() {
 
 void PendingAsk::cancel() {
   // Nothing of this object changes: several threads may cancel at once. A second time finds nothing to end.
-  if (const auto asks = asks_.lock()) asks->cancel(ask_);
+  if (client_ == 0) return;
+  if (const auto asks = AsyncAsks::find(client_)) asks->cancel(ask_);
 }
 
 Result<Client> Client::open(ClientOptions options) {
@@ -211,7 +212,7 @@ PendingAsk Client::ask_async(const Endpoint& peer, Bytes payload, const AskOptio
   }
   PendingAsk pending;
   pending.ask_ = asks->submit(peer, payload, options, std::move(done));
-  if (pending.ask_ != AsyncAsks::kNotTaken) pending.asks_ = asks->weak_from_this();
+  if (pending.ask_ != AsyncAsks::kNotTaken) pending.client_ = asks->name();
   return pending;
 }
 
