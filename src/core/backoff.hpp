@@ -19,6 +19,8 @@ struct Backoff {
   /// The same with jitter: between `nominal` and `nominal · (1 + jitter)`. Where that would pass the cap,
   /// the wait is shortened instead, so that askers at the cap stay apart too.
   [[nodiscard]] Duration interval(std::uint32_t doublings, RandomSource& random) const;
+
+  friend bool operator==(const Backoff&, const Backoff&) noexcept = default;
 };
 
 }  // namespace holler

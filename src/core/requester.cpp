@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "core/backoff.hpp"
 #include "core/requester_engine.hpp"
 
 namespace holler {
@@ -94,13 +93,12 @@ void Requester::Engine::expire(Timestamp now, std::uint32_t slot) {
     return;
   }
   if (request.state == RequestState::in_flight) {
-    peers_[request.peer].window.on_loss(now, request.sent_at(request.attempts));
-    leave(slot);
+    if (wait_longer(now, slot) || (!exhausted && hold_back(now, slot))) return;
+    give_up(now, slot);
     if (exhausted) {
       end(now, slot, silent_outcome(request));
       return;
     }
-    ++request.doublings;
   }
   timers_.set(slot, request.deadline);
   // A server that has said "working" will answer by itself: without attempts left, wait for that.
@@ -117,16 +115,17 @@ std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableB
   while (!sending_.empty()) {
     const std::uint32_t index = sending_.front();
     Peer& peer = peers_[index];
-    if (!peer.has_ready() || !may_send(peer)) {
+    // By turns: a few that are never answered must not keep a small window from all others, and many that
+    // are new must not keep it from those that have waited.
+    const bool fresh = peer.repeats.head == kNone || (peer.fresh_next && peer.fresh.head != kNone);
+    const std::uint32_t slot = fresh ? peer.fresh.head : peer.repeats.head;
+    const bool joins = slot != kNone && joins_datagram(now, slot);
+    if (slot == kNone || !(joins || may_send(peer))) {
       peer.queued = false;  // whatever makes it ready, or opens its window, queues it again
       sending_.pop_front();
       turn_ = 0;
       continue;
     }
-    // By turns: a few that are never answered must not keep a small window from all others, and many that
-    // are new must not keep it from those that have waited.
-    const bool fresh = peer.repeats.head == kNone || (peer.fresh_next && peer.fresh.head != kNone);
-    const std::uint32_t slot = fresh ? peer.fresh.head : peer.repeats.head;
     if (slots_[slot].deadline <= now) {  // nobody waits for it: its timer, which is late, ends it
       leave(slot);
       continue;
@@ -138,12 +137,22 @@ std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableB
       sending_.pop_front();
       sending_.push_back(index);
     }
-    return transmit(now, slot, buffer);
+    return transmit(now, slot, joins, buffer);
   }
+  open_.peer = kNone;
   return std::nullopt;
 }
 
-Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer) {
+/// It takes no place in the window if it surely shares the datagram of the message before it.
+bool Requester::Engine::joins_datagram(Timestamp now, std::uint32_t slot) const noexcept {
+  const RequestSlot& request = slots_[slot];
+  return open_.peer == request.peer && open_.channel == request.channel && open_.when == now &&
+         sharing_of_attempt(true, request.attempts + 1) != Sharing::alone &&
+         open_.bytes + request.payload.size() + traits_.request_overhead_bytes <= kBundleBytesCareful;
+}
+
+/// @param joins  the datagram of the message before it
+Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, bool joins, MutableBytes buffer) {
   RequestSlot& request = slots_[slot];
   Peer& peer = peers_[request.peer];
   if (++request.attempts == 1) {
@@ -172,11 +181,26 @@ Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableB
   HOLLER_CHECK(bytes.has_value());  // its size was checked when it was started
 
   if (request.attempts == 1) request.first_wait = first_wait(request, peer);
-  const Backoff backoff{.first = request.first_wait, .cap = request.backoff_max, .jitter = request.jitter};
-  const Duration wait = backoff.interval(request.doublings, *random_);
+  const Backoff backoff = request.backoff();
+  // What travels together is given up, and asked again, together.
+  const bool alike = joins && request.doublings == open_.doublings && backoff == open_.backoff;
+  const Duration wait = alike ? open_.wait : backoff.interval(request.doublings, *random_);
+  const Sharing sharing = sharing_of_attempt(peer.bundles, request.attempts);
+  if (options_.bundles && sharing != Sharing::alone) {
+    open_ = {.peer = request.peer,
+             .channel = request.channel,
+             .bytes = (joins ? open_.bytes : 0) + *bytes,
+             .when = now,
+             .backoff = backoff,
+             .doublings = request.doublings,
+             .wait = wait};
+  } else {
+    open_.peer = kNone;
+  }
   request.sent_at(request.attempts) = now;
   request.state = RequestState::in_flight;
-  ++peer.in_flight;
+  request.leads = !joins;
+  peer.in_flight += joins ? 0 : 1;
   timers_.set(slot, std::min(later(now, wait), request.deadline));
   ++stats_.transmitted;
   if (request.attempts > 1) ++stats_.retransmitted;
@@ -184,7 +208,7 @@ Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableB
           .to = peer.endpoint,
           .channel = request.channel,
           .bytes = *bytes,
-          .sharing = sharing_of_attempt(peer.bundles, request.attempts),
+          .sharing = sharing,
           .attempt = request.attempts,
           .wait = std::min(wait, stamp.time_left)};
 }
@@ -222,11 +246,16 @@ std::uint32_t Requester::Engine::slot_of(RequestHandle request) const noexcept {
   return request.slot;
 }
 
+ListEnds& Requester::Engine::list_of(Peer& peer, RequestState state) noexcept {
+  if (state == RequestState::fresh) return peer.fresh;
+  return state == RequestState::repeat ? peer.repeats : peer.doubted;
+}
+
 void Requester::Engine::push_ready(std::uint32_t slot, RequestState state) {
   RequestSlot& request = slots_[slot];
   request.state = state;
   Peer& peer = peers_[request.peer];
-  ListEnds& list = state == RequestState::fresh ? peer.fresh : peer.repeats;
+  ListEnds& list = list_of(peer, state);
   request.before = list.tail;
   request.after = kNone;
   (list.tail == kNone ? list.head : slots_[list.tail].after) = slot;
@@ -269,9 +298,8 @@ void Requester::Engine::release_held(Timestamp now) {
 void Requester::Engine::unlink(std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   Peer& peer = peers_[request.peer];
-  const bool fresh = request.state == RequestState::fresh;
-  ListEnds& list = fresh ? peer.fresh : peer.repeats;
-  if (fresh) peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
+  ListEnds& list = list_of(peer, request.state);
+  if (request.state == RequestState::fresh) peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
   (request.before == kNone ? list.head : slots_[request.before].after) = request.after;
   (request.after == kNone ? list.tail : slots_[request.after].before) = request.before;
 }
@@ -280,9 +308,12 @@ void Requester::Engine::unlink(std::uint32_t slot) {
 void Requester::Engine::leave(std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   if (request.state == RequestState::in_flight) {
-    --peers_[request.peer].in_flight;
-    queue_peer(request.peer);
-  } else if (request.state == RequestState::fresh || request.state == RequestState::repeat) {
+    if (request.leads) {
+      --peers_[request.peer].in_flight;
+      queue_peer(request.peer);
+    }
+  } else if (request.state == RequestState::fresh || request.state == RequestState::repeat ||
+             request.state == RequestState::doubted) {
     unlink(slot);
   }
   request.state = RequestState::resting;
@@ -324,6 +355,7 @@ RequestEvent& Requester::Engine::end(Timestamp now, std::uint32_t slot, Outcome 
   ++request.generation;
   if (request.payload.capacity() > 4096) request.payload = {};  // keep no large buffers in idle slots
   if (--peer.outstanding == 0) peers_.mark_idle(request.peer);
+  if (peer.probe == slot) settle(now, request.peer);
   return events_.back();
 }
 

@@ -8,6 +8,7 @@
 
 #include "holler/requester.hpp"
 
+#include "core/backoff.hpp"
 #include "core/fifo.hpp"
 #include "core/peer_table.hpp"
 #include "core/timer_queue.hpp"
@@ -19,6 +20,7 @@ enum class RequestState : std::uint8_t {
   free,       // no request in this slot
   fresh,      // waits for its first transmission: in its peer's list `fresh`
   repeat,     // its time to ask again has come: in its peer's list `repeats`
+  doubted,    // the same, and nothing was heard of the peer: in its peer's list `doubted`
   in_flight,  // a datagram is under way; the timer says when to give it up
   resting,    // the server has been heard; the timer says when to ask again
 };
@@ -35,6 +37,7 @@ struct RequestSlot {
   bool heard_busy = false;
   bool soft_error = false;
   bool forbidden = false;
+  bool leads = false;                // its last copy was the first in its datagram, and stands for it
   bool id_spent = false;             // guessed at too often: nothing is believed until a repeat has a new one
   std::uint8_t repeats_granted = 0;  // at once, for "verify", "restarted", a smaller path MTU
   std::uint32_t generation = 0;
@@ -45,6 +48,10 @@ struct RequestSlot {
   std::uint32_t attempts = 0;
   std::uint32_t attempts_max = 0;
   std::uint32_t doublings = 0;
+  std::uint32_t timed_out = 0;  // the last attempt whose wait has passed in silence
+  std::uint32_t given_up = 0;   // the last that was taken for lost
+  std::uint32_t episode = 0;    // of the window, in which it was last taken for lost
+  std::uint32_t losses = 0;     // how often in that
   std::uint32_t life = 0;  // that its copies name; 0 until the peer has told one
   std::uint32_t mismatches = 0;
   std::uint32_t guesses = 0;  // of them, wrong IDs from the right endpoint, for this ID
@@ -60,6 +67,9 @@ struct RequestSlot {
   ByteVector payload;
 
   [[nodiscard]] Timestamp& sent_at(std::uint32_t attempt) noexcept { return sent[attempt % kSendTimes]; }
+  [[nodiscard]] Backoff backoff() const noexcept {
+    return {.first = first_wait, .cap = backoff_max, .jitter = jitter};
+  }
 };
 
 class Requester::Engine {
@@ -106,6 +116,17 @@ class Requester::Engine {
     std::uint32_t time = 0;  // `held_times` of the peer: another number means that they have left since
   };
 
+  /// The datagram that the last message goes into, for as long as others may join it.
+  struct OpenDatagram {
+    std::uint32_t peer = kNone;
+    std::uint32_t channel = 0;
+    std::size_t bytes = 0;
+    Timestamp when;
+    Backoff backoff;  // of its last message, and what came of it
+    std::uint32_t doublings = 0;
+    Duration wait{};
+  };
+
   // slots and lists
   std::uint32_t take_slot();
   std::uint32_t slot_of(RequestHandle request) const noexcept;
@@ -117,12 +138,22 @@ class Requester::Engine {
   void queue_fresh(Timestamp now, std::uint32_t slot);
   void let_go(std::uint32_t index);
   void release_held(Timestamp now);
+  static ListEnds& list_of(Peer& peer, RequestState state) noexcept;
   bool may_send(const Peer& peer) const noexcept;
-  Transmit transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer);
+  Transmit transmit(Timestamp now, std::uint32_t slot, bool joins, MutableBytes buffer);
   Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept;
+  bool joins_datagram(Timestamp now, std::uint32_t slot) const noexcept;
   void expire(Timestamp now, std::uint32_t slot);
   RequestEvent& end(Timestamp now, std::uint32_t slot, Outcome outcome);
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
+
+  // requester_silence.cpp: what silence means
+  bool wait_longer(Timestamp now, std::uint32_t slot);
+  bool hold_back(Timestamp now, std::uint32_t slot);
+  bool pass_on(Timestamp now, std::uint32_t slot);
+  Duration probe_takes(Timestamp now, std::uint32_t slot) const noexcept;
+  void give_up(Timestamp now, std::uint32_t slot);
+  void settle(Timestamp now, std::uint32_t peer);
 
   // what arrives
   Verdict handle_message(Timestamp now, const Arrival& arrival, const Match& found);
@@ -159,6 +190,7 @@ class Requester::Engine {
   std::vector<std::uint32_t> free_;
   Fifo<std::uint32_t> sending_;  // peers with something to send, each once
   Fifo<Held> held_;              // in the order of their times, which are all equally far away
+  OpenDatagram open_;
   std::uint32_t turn_ = 0;       // messages that the peer at the front has sent in a row
   Fifo<RequestEvent> events_;
   TimerQueue timers_;

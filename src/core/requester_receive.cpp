@@ -161,6 +161,7 @@ void Requester::Engine::use(Timestamp now, const Match& found, const Endpoint& f
   const std::uint32_t slot = found.slot;
   const ReplyView& view = found.view;
   RequestSlot& request = slots_[slot];
+  const std::uint32_t index = request.peer;
   // What anybody may have said tells nothing of the peer and of the path to it.
   const auto network = found.believed ? std::nullopt : learn(now, request, view);
   request.heard = true;
@@ -200,6 +201,7 @@ void Requester::Engine::use(Timestamp now, const Match& found, const Endpoint& f
       break;
     case ReplyKind::dropped: break;
   }
+  if (peers_[index].probe != kNone && !found.believed) settle(now, index);
 }
 
 void Requester::Engine::learn_life(Timestamp now, std::uint32_t slot, const ReplyView& view) {
@@ -221,18 +223,27 @@ void Requester::Engine::learn_life(Timestamp now, std::uint32_t slot, const Repl
 std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request, const ReplyView& view) {
   Peer& peer = peers_[request.peer];
   // "Busy" says that the path has room and the server has not: no reason to send it more.
-  if (request.state == RequestState::in_flight && view.kind != ReplyKind::busy) {
+  if (request.state == RequestState::in_flight && request.leads && view.kind != ReplyKind::busy) {
     peer.window.on_answer(peer.in_flight);
   }
+  peer.window.on_heard();
   // Karn's rule (RFC 6298 §3): a sample only where it is certain which transmission was answered.
   std::uint32_t answered = view.attempt;
   if (answered == 0 && request.attempts == 1) answered = 1;
   const bool certain = answered >= 1 && answered <= request.attempts && answered < 255 &&
                        request.attempts - answered < RequestSlot::kSendTimes;
   if (!certain) return std::nullopt;
-  const Duration total = now - request.sent_at(answered);
+  const Timestamp sent = request.sent_at(answered);
+  peer.heard_sent = std::max(peer.heard_sent, sent);
+  const Duration total = now - sent;
   const Duration hold = std::clamp(view.hold, Duration::zero(), total);
-  peer.rtt.on_sample(total - hold + std::min(hold, kHoldCountedMax));
+  const Duration sample = total - hold + std::min(hold, kHoldCountedMax);
+  if (answered <= request.timed_out && !request.heard) {
+    peer.rtt.on_late_sample(sample);
+    peer.window.on_late_answer(request.episode, request.losses);
+  } else {
+    peer.rtt.on_sample(sample);
+  }
   return total - hold;
 }
 

@@ -17,6 +17,9 @@ class RttEstimator {
   static constexpr Duration kCeiling = std::chrono::seconds{60};  ///< RFC 6298 §2.5: at least 60 s
 
   void on_sample(Duration sample) noexcept;
+  /// The sample is of a transmission that had been given up before its answer came: the wait was too short,
+  /// and the estimate is at once what it would be if nothing else were known (RFC 4015 §3.5).
+  void on_late_sample(Duration sample) noexcept;
   /// Takes over what another estimator has learned.
   void seed(Duration smoothed, Duration variation) noexcept;
 
