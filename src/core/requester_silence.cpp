@@ -20,15 +20,17 @@ constexpr std::uint32_t kHeldDoublings = 3;
 }  // namespace
 
 /// The path has become slower since the request was sent, as other answers have shown: what it was to wait
-/// for was too short.
+/// for was too short, and the gaps double from what is known now.
 /// @return false if it has waited for long enough in any case
 bool Requester::Engine::wait_longer(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
-  const Duration learned = peers_[request.peer].rtt.timeout(request.first_wait);
-  if (learned <= request.first_wait) return false;
+  const Duration waited = request.backoff().nominal(request.doublings);
+  const Duration learned = std::min(peers_[request.peer].rtt.timeout(waited), request.backoff_max);
+  if (learned <= waited) return false;
   request.first_wait = learned;
-  const Timestamp due = later(request.sent_at(request.attempts),
-                              request.backoff().interval(request.doublings, *random_));
+  request.doublings = 0;
+  const Timestamp due =
+      later(request.sent_at(request.attempts), request.backoff().interval(request.doublings, *random_));
   if (due <= now) return false;
   timers_.set(slot, std::min(due, request.deadline));
   return true;
