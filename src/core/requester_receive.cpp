@@ -240,7 +240,9 @@ std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& req
   const Duration sample = total - hold + std::min(hold, kHoldCountedMax);
   if (answered <= request.timed_out && !request.heard) {
     peer.rtt.on_late_sample(sample);
-    peer.window.on_late_answer(request.episode, request.losses);
+    // Copies before the one that was answered may be lost.
+    const std::uint32_t late = request.given_up >= answered ? request.given_up - answered + 1 : 0;
+    peer.window.on_late_answer(request.episode, std::min(request.losses, late));
   } else {
     peer.rtt.on_sample(sample);
   }

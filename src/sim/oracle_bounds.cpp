@@ -178,7 +178,7 @@ void Oracle::note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now) {
     peer.heard_before_loss = ask.heard_at_send;
     peer.reduced = now;
   }
-  if (!peer.reductions.empty()) peer.reductions.back().missed.insert(index);
+  if (!peer.reductions.empty()) peer.reductions.back().missed[index] = ask.attempts;
 }
 
 /// An answer to the very copy that was given up shows that it was not lost. Where that is so of all whose loss
@@ -191,7 +191,10 @@ void Oracle::note_heard(AskLedger& ask, const ReplyView& view) {
   ask.heard = true;
   if (!late) return;
   const auto index = static_cast<std::uint32_t>(&ask - asks_.data());
-  for (ReductionLedger& reduction : peer.reductions) reduction.missed.erase(index);
+  for (ReductionLedger& reduction : peer.reductions) {
+    const auto missed = reduction.missed.find(index);
+    if (missed != reduction.missed.end() && missed->second >= view.attempt) reduction.missed.erase(missed);
+  }
   while (!peer.reductions.empty() && peer.reductions.back().missed.empty()) {
     const ReductionLedger& needless = peer.reductions.back();
     peer.window =

@@ -90,7 +90,8 @@ struct AskLedger {
 struct ReductionLedger {
   std::uint64_t window_before = 0;           // at most
   Timestamp reduced_before;                  // PeerLedger::reduced
-  std::unordered_set<std::uint32_t> missed;  // questions with a copy that was given up, and not answered late
+  /// Questions, and the copy of each that was given up and has not been answered late.
+  std::unordered_map<std::uint32_t, std::uint32_t> missed;
 };
 
 /// What the congestion window of a client toward a peer can be at most.
