@@ -178,7 +178,7 @@ void Oracle::note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now) {
     peer.heard_before_loss = ask.heard_at_send;
     peer.reduced = now;
   }
-  if (!peer.reductions.empty()) peer.reductions.back().missed[index] = ask.attempts;
+  if (!peer.reductions.empty()) peer.reductions.back().missed.try_emplace(index, ask.attempts);
 }
 
 /// An answer to the very copy that was given up shows that it was not lost. Where that is so of all whose loss
