@@ -30,9 +30,10 @@ void Oracle::on_transmission(const Host& client, const Transmit& transmit, Bytes
                                   transmit.to.to_string()));
   }
   const Timestamp now = world_.clock(client);
-  const std::size_t payload_bytes = ask->codec->decode_request(datagram).payload.size();
-  ask->leads = !joins_datagram(client, *ask, transmit, payload_bytes);
-  open_ = {.client = transmit.sharing == Sharing::alone ? nullptr : &client,
+  const RequestView view = ask->codec->decode_request(datagram);
+  ask->leads = !joins_datagram(client, *ask, transmit, view.payload.size());
+  // A client that does not say that it knows bundles may not make any.
+  open_ = {.client = view.bundles && transmit.sharing != Sharing::alone ? &client : nullptr,
            .peer = transmit.to,
            .channel = transmit.channel,
            .bytes = (ask->leads ? 0 : open_.bytes) + datagram.size(),
@@ -43,7 +44,6 @@ void Oracle::on_transmission(const Host& client, const Transmit& transmit, Bytes
   }
   if (ask->attempts == 0) {
     ask->first_sent = world_.now();
-    const RequestView view = ask->codec->decode_request(datagram);
     ask->conversation = view.conversation;
     ask->number = view.number;
     ask->id = view.id;
