@@ -166,15 +166,16 @@ void Oracle::note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now) {
   if (ask.sent >= peer.reduced) {
     const std::uint64_t since = peer.opened - ask.opened_at_send;
     const std::uint64_t grown = peer.opened - peer.opened_at_reduction;
-    // What was heard since the reduction before shows that one to have been right, or has taken it back.
-    if (peer.heard != peer.heard_at_reduction) peer.reductions.clear();
+    // Only what follows in silence is one event with the reduction before. The wait was over before the place
+    // in the window was there for this copy.
+    if (peer.heard_since_reduction < ask.quiet_until) peer.reductions.clear();
     peer.reductions.push_back(
         {.window_before = peer.window + grown, .reduced_before = peer.reduced, .missed = {}});
     const std::uint64_t window = peer.window + grown - std::min(since, grown);
     const bool silence = peer.reduced != Timestamp::min() && peer.heard == peer.heard_before_loss;
     peer.window = (silence ? 2 : std::max<std::uint64_t>(window / 2, 2)) + since;
     peer.opened_at_reduction = peer.opened;
-    peer.heard_at_reduction = peer.heard;
+    peer.heard_since_reduction = kNever;
     peer.heard_before_loss = ask.heard_at_send;
     peer.reduced = now;
   }
@@ -186,6 +187,7 @@ void Oracle::note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now) {
 void Oracle::note_heard(AskLedger& ask, const ReplyView& view) {
   PeerLedger& peer = peers_[{ask.key.host, ask.key.life, ask.peer}];
   ++peer.heard;
+  peer.heard_since_reduction = std::min(peer.heard_since_reduction, world_.clock(*ask.client));
   peer.opened += ask.in_flight && ask.leads ? 1 : 0;
   const bool late = view.attempt >= 1 && view.attempt <= ask.given_up && !ask.heard;
   ask.heard = true;

@@ -101,7 +101,7 @@ struct PeerLedger {
   std::uint64_t opened = 0;        // of them, the first of their datagrams
   std::uint64_t window = 10;       // RFC 6928 §2, and docs/limits.md
   std::uint64_t opened_at_reduction = 0;
-  std::uint64_t heard_at_reduction = 0;
+  Timestamp heard_since_reduction = kNever;  // the first time
   std::uint64_t heard_before_loss = 0;  // when what was lost then had been sent
   Timestamp reduced = Timestamp::min();
   std::vector<ReductionLedger> reductions;  // that may still be taken back, the latest last
