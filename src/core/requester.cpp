@@ -299,7 +299,8 @@ void Requester::Engine::unlink(std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   Peer& peer = peers_[request.peer];
   ListEnds& list = list_of(peer, request.state);
-  if (request.state == RequestState::fresh) peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
+  if (request.state == RequestState::fresh)
+    peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
   (request.before == kNone ? list.head : slots_[request.before].after) = request.after;
   (request.after == kNone ? list.tail : slots_[request.after].before) = request.before;
 }

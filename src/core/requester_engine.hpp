@@ -52,7 +52,7 @@ struct RequestSlot {
   std::uint32_t given_up = 0;   // the last that was taken for lost
   std::uint32_t episode = 0;    // of the window, in which it was last taken for lost
   std::uint32_t losses = 0;     // how often in that
-  std::uint32_t life = 0;  // that its copies name; 0 until the peer has told one
+  std::uint32_t life = 0;       // that its copies name; 0 until the peer has told one
   std::uint32_t mismatches = 0;
   std::uint32_t guesses = 0;  // of them, wrong IDs from the right endpoint, for this ID
   std::uint64_t number = 0;
@@ -191,7 +191,7 @@ class Requester::Engine {
   Fifo<std::uint32_t> sending_;  // peers with something to send, each once
   Fifo<Held> held_;              // in the order of their times, which are all equally far away
   OpenDatagram open_;
-  std::uint32_t turn_ = 0;       // messages that the peer at the front has sent in a row
+  std::uint32_t turn_ = 0;  // messages that the peer at the front has sent in a row
   Fifo<RequestEvent> events_;
   TimerQueue timers_;
   // For codecs without numbers: the one request of a channel at a peer, and any one of a channel.

@@ -73,7 +73,8 @@ bool Oracle::joins_datagram(const Host& client, const AskLedger& ask, const Tran
 
 /// What has left can be joined by nothing.
 void Oracle::note_departure(const Sighting& sighting) {
-  if (open_.client == nullptr || sighting.to != open_.peer || sighting.bytes.size() < open_.last_bytes) return;
+  if (open_.client == nullptr || sighting.to != open_.peer || sighting.bytes.size() < open_.last_bytes)
+    return;
   if (Fingerprint::of(sighting.bytes.last(open_.last_bytes)) == open_.last_message) open_.client = nullptr;
 }
 
@@ -182,8 +183,8 @@ void Oracle::note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now) {
   if (!peer.reductions.empty()) peer.reductions.back().missed.try_emplace(index, ask.attempts);
 }
 
-/// An answer to the very copy that was given up shows that it was not lost. Where that is so of all whose loss
-/// has made the window smaller, it was made smaller for nothing.
+/// An answer to the very copy that was given up shows that it was not lost. Where that is so of all whose
+/// loss has made the window smaller, it was made smaller for nothing.
 void Oracle::note_heard(AskLedger& ask, const ReplyView& view) {
   PeerLedger& peer = peers_[{ask.key.host, ask.key.life, ask.peer}];
   ++peer.heard;
@@ -199,8 +200,7 @@ void Oracle::note_heard(AskLedger& ask, const ReplyView& view) {
   }
   while (!peer.reductions.empty() && peer.reductions.back().missed.empty()) {
     const ReductionLedger& needless = peer.reductions.back();
-    peer.window =
-        std::max(peer.window + peer.opened - peer.opened_at_reduction, needless.window_before);
+    peer.window = std::max(peer.window + peer.opened - peer.opened_at_reduction, needless.window_before);
     peer.opened_at_reduction = peer.opened;
     peer.reduced = needless.reduced_before;
     peer.reductions.pop_back();

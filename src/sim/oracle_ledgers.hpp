@@ -72,7 +72,7 @@ struct AskLedger {
   Timestamp quiet_until;  // the engine waits until then, unless it hears something
   Duration first_wait{};  // at least, without its jitter
   std::uint32_t doublings = 0;
-  std::uint32_t granted = 0;        // repeats at once
+  std::uint32_t granted = 0;         // repeats at once
   std::uint64_t heard_at_send = 0;   // PeerLedger::heard
   std::uint64_t opened_at_send = 0;  // PeerLedger::opened
   bool in_flight = false;            // nothing was heard of it since it was sent
@@ -88,8 +88,8 @@ struct AskLedger {
 
 /// A loss that was answered by a smaller window.
 struct ReductionLedger {
-  std::uint64_t window_before = 0;           // at most
-  Timestamp reduced_before;                  // PeerLedger::reduced
+  std::uint64_t window_before = 0;  // at most
+  Timestamp reduced_before;         // PeerLedger::reduced
   /// Questions, and the copy of each that was given up and has not been answered late.
   std::unordered_map<std::uint32_t, std::uint32_t> missed;
 };
@@ -102,7 +102,7 @@ struct PeerLedger {
   std::uint64_t window = 10;       // RFC 6928 §2, and docs/limits.md
   std::uint64_t opened_at_reduction = 0;
   Timestamp heard_since_reduction = kNever;  // the first time
-  std::uint64_t heard_before_loss = 0;  // when what was lost then had been sent
+  std::uint64_t heard_before_loss = 0;       // when what was lost then had been sent
   Timestamp reduced = Timestamp::min();
   std::vector<ReductionLedger> reductions;  // that may still be taken back, the latest last
   Duration longest_wait{};                  // of all questions to it
@@ -114,9 +114,9 @@ struct DatagramLedger {
   const Host* client = nullptr;
   Endpoint peer;
   std::uint32_t channel = 0;
-  std::size_t bytes = 0;             // of all messages that count as one datagram
-  std::size_t last_bytes = 0;        // of the last one
-  std::uint64_t last_message = 0;    // its fingerprint
+  std::size_t bytes = 0;           // of all messages that count as one datagram
+  std::size_t last_bytes = 0;      // of the last one
+  std::uint64_t last_message = 0;  // its fingerprint
 };
 
 /// docs/limits.md: repeats at once that a peer can cause for a question.

@@ -22,8 +22,8 @@ class Losses : public Story {
     oracle_ = std::make_unique<Oracle>(world());
     server_ = &world().add<ServerHost>(endpoint(9), ServerHost::echo,
                                        ServerHostOptions{.responder = {.bundles = bundles}});
-    client_ = &world().add<ClientHost>(endpoint(1, 40'000),
-                                       ClientHostOptions{.requester = {.bundles = bundles}});
+    client_ =
+        &world().add<ClientHost>(endpoint(1, 40'000), ClientHostOptions{.requester = {.bundles = bundles}});
     oracle_->watch(*server_);
     oracle_->watch(*client_);
     client_->set_on_end([this, questions](const RequestEvent&) {
