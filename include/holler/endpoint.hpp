@@ -69,8 +69,8 @@ class Address {
       return left == right;
     } else {
       std::array<std::uint64_t, 4> halves{};  // as numbers: every datagram is asked where it comes from
-      std::memcpy(&halves[0], left.data(), sizeof left);
-      std::memcpy(&halves[2], right.data(), sizeof right);
+      std::memcpy(halves.data(), left.data(), sizeof left);
+      std::memcpy(halves.data() + 2, right.data(), sizeof right);
       return ((halves[0] ^ halves[2]) | (halves[1] ^ halves[3])) == 0;
     }
   }

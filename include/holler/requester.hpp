@@ -61,13 +61,16 @@ struct RequesterOptions {
   std::size_t outstanding_max = 1U << 20U;  ///< requests at once, all peers together
   std::size_t peers_max = 1U << 16U;        ///< peers remembered; the one unused for longest is forgotten
   std::size_t datagram_bytes_max = kPayloadBytesMaxV4;  ///< the largest datagram to send
-  /// No congestion window: every request leaves at once (RFC 8085 §3.1.2 wants this to be a choice).
+  /// No congestion window: every request leaves at once, and is repeated in its own time, whatever becomes of
+  /// the others (RFC 8085 §3.1.2 wants this to be a choice).
   bool uncontrolled = false;
   /// Datagrams with a wrong source, ID or question, for one request, that raise the alarm: somebody may be
   /// guessing (RFC 5452 §9.3). Where the ID has less than 64 bits (DNS's has 16), and so many wrong ones came
   /// from the right endpoint, nothing is believed any more until the next repeat, which has a new ID.
   std::uint32_t mismatch_alarm = 100;
   /// The owner hands in all that a datagram holds (`Verdict::rest`): peers may put several messages into one.
+  /// And it puts messages that leave together into one datagram wherever `Sharing` lets it: the congestion
+  /// window counts those as one, up to `kBundleBytesCareful`.
   bool bundles = false;
   /// New requests wait for so long for others to the same peer, to leave in one datagram with them, unless
   /// what waits fills one. 0: those that are there at the same time share datagrams, and nothing waits.

@@ -34,6 +34,8 @@ struct Backoff {
     return least + part_of(cap - least, random);
   }
 
+  friend bool operator==(const Backoff&, const Backoff&) noexcept = default;
+
  private:
   /// From nothing to all of it. Every request that is sent draws one of these: a product in place of the
   /// division that would make all values exactly as likely.

@@ -34,10 +34,14 @@ struct Peer {
   RttEstimator rtt;
   CongestionWindow window;
   NumberRing numbers;
-  ListEnds fresh;                 // requests that wait for their first transmission
-  ListEnds repeats;               // requests whose time to ask again has come
-  std::uint32_t outstanding = 0;  // requests that have not ended
-  std::uint32_t in_flight = 0;    // of them, with a datagram under way
+  ListEnds fresh;               // requests that wait for their first transmission
+  ListEnds repeats;             // requests whose time to ask again has come
+  ListEnds doubted;             // requests whose time has come, and which wait for what becomes of `probe`
+  std::uint32_t probe = kNone;  // the request that is asked again for a whole silent flight
+  std::uint32_t probes = 0;     // one after the other, since anything was heard
+  Timestamp heard_sent = Timestamp::min();  // when the latest of all copies that were answered was sent
+  std::uint32_t outstanding = 0;            // requests that have not ended
+  std::uint32_t in_flight = 0;              // datagrams under way
   std::array<std::byte, 32> cookie{};
   std::uint8_t cookie_bytes = 0;
   bool fresh_next = false;  // where both lists wait: whose turn it is

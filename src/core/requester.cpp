@@ -116,13 +116,12 @@ void Requester::Engine::expire(Timestamp now, std::uint32_t slot) {
     return;
   }
   if (request.state == RequestState::in_flight) {
-    peers_[request.peer].window.on_loss(now, request.sent_at(request.attempts));
-    leave(slot);
+    if (wait_longer(now, slot) || (!exhausted && hold_back(now, slot))) return;
+    give_up(now, slot);
     if (exhausted) {
       end(now, slot, silent_outcome(request));
       return;
     }
-    ++request.doublings;
   }
   timers_.set(slot, request.deadline);
   // A server that has said "working" will answer by itself: without attempts left, wait for that.
@@ -134,10 +133,37 @@ Outcome Requester::Engine::silent_outcome(const RequestSlot& request) noexcept {
   return request.forbidden && !request.heard ? Outcome::forbidden : Outcome::no_answer;
 }
 
+/// What travels together is given up, and asked again, together.
+/// @return how long it waits for its answer
+inline Duration Requester::Engine::enter_datagram(Timestamp now, const RequestSlot& request, Sharing sharing,
+                                                  std::size_t bytes) {
+  const Backoff backoff = request.backoff();
+  if (!request.leads) {
+    open_.bytes += bytes;
+    if (sharing == Sharing::alone) [[unlikely]]
+      open_.peer = kNone;
+    if (request.doublings == open_.doublings && backoff == open_.backoff) [[likely]]
+      return open_.wait;
+    open_.backoff = backoff;
+    open_.doublings = request.doublings;
+    return open_.wait = backoff.interval(request.doublings, *random_);
+  }
+  const bool opens = options_.bundles && sharing != Sharing::alone;
+  open_ = {.peer = opens ? request.peer : kNone,
+           .channel = request.channel,
+           .bytes = bytes,
+           .when = now,
+           .backoff = backoff,
+           .doublings = request.doublings,
+           .wait = backoff.interval(request.doublings, *random_)};
+  return open_.wait;
+}
+
 /// Writes one transmission of a request that stands in no list.
 inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t slot, MutableBytes buffer,
                                         Transmit& out) {
   RequestSlot& request = slots_[slot];
+  const bool joins = joins_datagram(now, request);
   if (++request.attempts == 1) {
     request.exposed = now;
     request.doubtful = peer.life == 0;
@@ -164,18 +190,19 @@ inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t
       *codec_, [&](const auto& codec) { return codec.encode_request(stamp, request.payload, buffer); });
   HOLLER_CHECK(bytes.has_value());  // its size was checked when it was started
 
-  const Backoff backoff{.first = request.first_wait, .cap = request.backoff_max, .jitter = request.jitter};
-  const Duration wait = backoff.interval(request.doublings, *random_);
+  const Sharing sharing = sharing_of_attempt(peer.bundles, request.attempts);
+  request.leads = !joins;
+  peer.in_flight += joins ? 0U : 1U;
+  const Duration wait = enter_datagram(now, request, sharing, *bytes);
   request.sent_at(request.attempts) = now;
   request.state = RequestState::in_flight;
-  ++peer.in_flight;
   timers_.set(slot, std::min(later(now, wait), request.deadline));
   ++stats_.transmitted;
   out.request = {slot, request.generation};
   out.to = peer.endpoint;
   out.channel = request.channel;
   out.bytes = *bytes;
-  out.sharing = sharing_of_attempt(peer.bundles, request.attempts);
+  out.sharing = sharing;
   out.attempt = request.attempts;
   out.wait = std::min(wait, time_left);
 }
@@ -192,16 +219,16 @@ bool Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer, Transm
   while (!sending_.empty()) {
     const std::uint32_t index = sending_.front();
     Peer& peer = peers_[index];
-    if (!peer.has_ready() || !may_send(peer)) {
+    // By turns: a few that are never answered must not keep a small window from all others, and many that
+    // are new must not keep it from those that have waited.
+    const bool fresh = peer.repeats.head == kNone || (peer.fresh_next && peer.fresh.head != kNone);
+    const std::uint32_t slot = fresh ? peer.fresh.head : peer.repeats.head;
+    if (slot == kNone || !(joins_datagram(now, slots_[slot]) || may_send(peer))) {
       peer.queued = false;  // whatever makes it ready, or opens its window, queues it again
       sending_.pop_front();
       turn_ = 0;
       continue;
     }
-    // By turns: a few that are never answered must not keep a small window from all others, and many that
-    // are new must not keep it from those that have waited.
-    const bool fresh = peer.repeats.head == kNone || (peer.fresh_next && peer.fresh.head != kNone);
-    const std::uint32_t slot = fresh ? peer.fresh.head : peer.repeats.head;
     if (slots_[slot].deadline <= now)
         [[unlikely]] {  // nobody waits for it: its timer, which is late, ends it
       leave(slot);
@@ -217,6 +244,7 @@ bool Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer, Transm
     transmit(now, peer, slot, buffer, out);
     return true;
   }
+  open_.peer = kNone;
   return false;
 }
 

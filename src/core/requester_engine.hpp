@@ -8,6 +8,7 @@
 
 #include "holler/requester.hpp"
 
+#include "core/backoff.hpp"
 #include "core/fifo.hpp"
 #include "core/peer_table.hpp"
 #include "core/timer_queue.hpp"
@@ -20,6 +21,7 @@ enum class RequestState : std::uint8_t {
   free,       // no request in this slot
   fresh,      // waits for its first transmission: in its peer's list `fresh`
   repeat,     // its time to ask again has come: in its peer's list `repeats`
+  doubted,    // the same, and nothing was heard of the peer: in its peer's list `doubted`
   in_flight,  // a datagram is under way; the timer says when to give it up
   resting,    // the server has been heard; the timer says when to ask again
 };
@@ -36,6 +38,7 @@ struct RequestCourse {
   bool heard_busy = false;
   bool soft_error = false;
   bool forbidden = false;
+  bool leads = false;                // its last copy was the first in its datagram, and stands for it
   bool id_spent = false;             // guessed at too often: nothing is believed until a repeat has a new one
   std::uint8_t repeats_granted = 0;  // at once, for "verify", "restarted", a smaller path MTU
   std::uint32_t peer = kNone;
@@ -45,7 +48,11 @@ struct RequestCourse {
   std::uint32_t attempts = 0;
   std::uint32_t attempts_max = 0;
   std::uint32_t doublings = 0;
-  std::uint32_t life = 0;  // that its copies name; 0 until the peer has told one
+  std::uint32_t timed_out = 0;  // the last attempt whose wait has passed in silence
+  std::uint32_t given_up = 0;   // the last that was taken for lost
+  std::uint32_t episode = 0;    // of the window, in which it was last taken for lost
+  std::uint32_t losses = 0;     // how often in that
+  std::uint32_t life = 0;       // that its copies name; 0 until the peer has told one
   std::uint32_t mismatches = 0;
   std::uint32_t guesses = 0;  // of them, wrong IDs from the right endpoint, for this ID
   std::uint64_t number = 0;
@@ -59,6 +66,9 @@ struct RequestCourse {
   std::array<Timestamp, kSendTimes> sent{};  // of the last attempts, by attempt modulo kSendTimes
 
   [[nodiscard]] Timestamp& sent_at(std::uint32_t attempt) noexcept { return sent[attempt % kSendTimes]; }
+  [[nodiscard]] Backoff backoff() const noexcept {
+    return {.first = first_wait, .cap = backoff_max, .jitter = jitter};
+  }
 };
 
 /// One outstanding request, or the place of one.
@@ -136,6 +146,17 @@ class Requester::Engine {
     std::uint32_t time = 0;  // `held_times` of the peer: another number means that they have left since
   };
 
+  /// The datagram that the last message goes into, for as long as others may join it.
+  struct OpenDatagram {
+    std::uint32_t peer = kNone;
+    std::uint32_t channel = 0;
+    std::size_t bytes = 0;
+    Timestamp when;
+    Backoff backoff;  // of its last message, and what came of it
+    std::uint32_t doublings = 0;
+    Duration wait{};
+  };
+
   // slots and lists
   std::uint32_t take_slot();
   bool encodable(Bytes payload) const;
@@ -144,6 +165,7 @@ class Requester::Engine {
   RequestHandle handle_of(std::uint32_t slot) const noexcept { return {slot, slots_[slot].generation}; }
   void append(Peer& peer, std::uint32_t slot, RequestState state);
   void unlink(Peer& peer, RequestSlot& request);
+  static ListEnds& list_of(Peer& peer, RequestState state) noexcept;
   void push_repeat(std::uint32_t slot);
   void leave(std::uint32_t slot);
   void queue_peer(std::uint32_t peer);
@@ -153,6 +175,13 @@ class Requester::Engine {
   bool may_send(const Peer& peer) const noexcept {
     return options_.uncontrolled || peer.in_flight < peer.window.datagrams();
   }
+  bool joins_datagram(Timestamp now, const RequestSlot& request) const noexcept {
+    return open_.peer == request.peer && open_.channel == request.channel && open_.when == now &&
+           sharing_of_attempt(true, request.attempts + 1) != Sharing::alone &&
+           open_.bytes + request.payload.size() + traits_.request_overhead_bytes <= kBundleBytesCareful;
+  }
+  [[gnu::always_inline]] Duration enter_datagram(Timestamp now, const RequestSlot& request, Sharing sharing,
+                                                 std::size_t bytes);
   [[gnu::always_inline]] void transmit(Timestamp now, Peer& peer, std::uint32_t slot, MutableBytes buffer,
                                        Transmit& out);
   void renew_id(RequestSlot& request);
@@ -164,6 +193,14 @@ class Requester::Engine {
   [[gnu::always_inline]] RequestEvent& finish(Timestamp now, std::uint32_t slot, RequestSlot& request,
                                               Peer& peer, Outcome outcome);
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
+
+  // requester_silence.cpp: what silence means
+  bool wait_longer(Timestamp now, std::uint32_t slot);
+  bool hold_back(Timestamp now, std::uint32_t slot);
+  bool pass_on(Timestamp now, std::uint32_t slot);
+  Duration probe_takes(Timestamp now, std::uint32_t slot) const noexcept;
+  void give_up(Timestamp now, std::uint32_t slot);
+  void settle(Timestamp now, std::uint32_t peer);
 
   // what arrives
   Verdict handle_by_codec(Timestamp now, const Arrival& arrival);
@@ -212,7 +249,8 @@ class Requester::Engine {
   std::vector<std::uint32_t> free_;
   Fifo<std::uint32_t> sending_;  // peers with something to send, each once
   Fifo<Held> held_;              // in the order of their times, which are all equally far away
-  std::uint32_t turn_ = 0;       // messages that the peer at the front has sent in a row
+  OpenDatagram open_;
+  std::uint32_t turn_ = 0;  // messages that the peer at the front has sent in a row
   EventLine events_;
   TimerQueue timers_;
   // For codecs without numbers: the one request of a channel at a peer, and any one of a channel.
@@ -225,24 +263,29 @@ class Requester::Engine {
   RequesterStats stats_;
 };
 
+inline ListEnds& Requester::Engine::list_of(Peer& peer, RequestState state) noexcept {
+  if (state == RequestState::fresh) return peer.fresh;
+  return state == RequestState::repeat ? peer.repeats : peer.doubted;
+}
+
 /// At the end of one of its peer's lists.
 inline void Requester::Engine::append(Peer& peer, std::uint32_t slot, RequestState state) {
   RequestSlot& request = slots_[slot];
-  const bool fresh = state == RequestState::fresh;
-  ListEnds& list = fresh ? peer.fresh : peer.repeats;
+  ListEnds& list = list_of(peer, state);
   request.state = state;
   request.before = list.tail;
   (list.tail == kNone ? list.head : slots_[list.tail].after) = slot;
   list.tail = slot;
   request.after = kNone;
-  if (fresh) peer.fresh_bytes += request.payload.size() + traits_.request_overhead_bytes;
+  if (state == RequestState::fresh)
+    peer.fresh_bytes += request.payload.size() + traits_.request_overhead_bytes;
 }
 
 /// Out of the list that it stands in.
 inline void Requester::Engine::unlink(Peer& peer, RequestSlot& request) {
-  const bool fresh = request.state == RequestState::fresh;
-  ListEnds& list = fresh ? peer.fresh : peer.repeats;
-  if (fresh) peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
+  ListEnds& list = list_of(peer, request.state);
+  if (request.state == RequestState::fresh)
+    peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
   (request.before == kNone ? list.head : slots_[request.before].after) = request.after;
   (request.after == kNone ? list.tail : slots_[request.after].before) = request.before;
 }
@@ -251,10 +294,13 @@ inline void Requester::Engine::unlink(Peer& peer, RequestSlot& request) {
 inline void Requester::Engine::leave(std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   if (request.state == RequestState::in_flight) {
-    Peer& peer = peers_[request.peer];
-    --peer.in_flight;
-    if (!peer.queued && peer.has_ready()) queue_peer(request.peer);
-  } else if (request.state == RequestState::fresh || request.state == RequestState::repeat) {
+    if (request.leads) {
+      Peer& peer = peers_[request.peer];
+      --peer.in_flight;
+      if (!peer.queued && peer.has_ready()) queue_peer(request.peer);
+    }
+  } else if (request.state == RequestState::fresh || request.state == RequestState::repeat ||
+             request.state == RequestState::doubted) {
     unlink(peers_[request.peer], request);
   }
   request.state = RequestState::resting;
@@ -292,6 +338,8 @@ inline RequestEvent& Requester::Engine::finish(Timestamp now, std::uint32_t slot
   if (request.payload.capacity() > kPayloadBytesKept) [[unlikely]]
     request.payload = {};
   if (--peer.outstanding == 0) peers_.mark_idle(request.peer);
+  if (peer.probe == slot) [[unlikely]]
+    settle(now, request.peer);
   return event;
 }
 

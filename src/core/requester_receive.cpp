@@ -187,7 +187,10 @@ inline RequestEvent& Requester::Engine::use(Timestamp now, std::uint32_t slot, c
   request.heard = true;
   const bool maybe_repeated = learn_life(now, request, peer, view);
   ++stats_.answered;
+  const std::uint32_t index = request.peer;
   RequestEvent& event = finish(now, slot, request, peer, Outcome::answered);
+  if (peer.probe != kNone) [[unlikely]]
+    settle(now, index);
   event.from = from;
   event.payload = view.payload;
   event.rtt = network;
@@ -206,6 +209,7 @@ Verdict Requester::Engine::use_note(Timestamp now, std::uint32_t slot, Bytes mes
   peer.bundles = view.bundles;
   request.heard = true;
   const bool maybe_repeated = learn_life(now, request, peer, view);
+  const std::uint32_t index = request.peer;
   if (view.kind == ReplyKind::refused) {
     RequestEvent& event = end(now, slot, Outcome::declined);
     event.reason = view.reason;
@@ -213,6 +217,7 @@ Verdict Requester::Engine::use_note(Timestamp now, std::uint32_t slot, Bytes mes
   } else {
     heed(now, slot, view);
   }
+  if (peers_[index].probe != kNone) settle(now, index);
   return verdict;
 }
 
@@ -261,21 +266,31 @@ inline bool Requester::Engine::learn_life(Timestamp now, RequestSlot& request, P
 inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request, Peer& peer,
                                                         const ReplyView& view) {
   // "Busy" says that the path has room and the server has not: no reason to send it more.
-  if (request.state == RequestState::in_flight && view.kind != ReplyKind::busy) {
+  if (request.state == RequestState::in_flight && request.leads && view.kind != ReplyKind::busy) {
     peer.window.on_answer(peer.in_flight);
   }
+  peer.window.on_heard();
   // Karn's rule (RFC 6298 §3): a sample only where it is certain which transmission was answered.
   std::uint32_t answered = view.attempt;
   if (answered == 0 && request.attempts == 1) answered = 1;
   const bool certain = answered >= 1 && answered <= request.attempts && answered < 255 &&
                        request.attempts - answered < RequestSlot::kSendTimes;
   if (!certain) return std::nullopt;
-  const Duration total = now - request.sent_at(answered);
+  const Timestamp sent = request.sent_at(answered);
+  peer.heard_sent = std::max(peer.heard_sent, sent);
+  const Duration total = now - sent;
   Duration network = total - view.hold;
   if (view.hold < Duration::zero()) network = total;
   if (view.hold > total) network = Duration::zero();
   const Duration counted = total - network < kHoldCountedMax ? total : network + kHoldCountedMax;
-  peer.rtt.on_sample(counted);
+  if (answered <= request.timed_out && !request.heard) [[unlikely]] {
+    peer.rtt.on_late_sample(counted);
+    // Copies before the one that was answered may be lost.
+    const std::uint32_t late = request.given_up >= answered ? request.given_up - answered + 1 : 0;
+    peer.window.on_late_answer(request.episode, std::min(request.losses, late));
+  } else {
+    peer.rtt.on_sample(counted);
+  }
   return network;
 }
 

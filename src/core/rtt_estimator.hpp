@@ -30,6 +30,9 @@ class RttEstimator {
     variation_ = variation_ - variation_ / 4 + deviation / 4;
     smoothed_ = *smoothed_ - *smoothed_ / 8 + sample / 8;
   }
+  /// The sample is of a transmission that had been given up before its answer came: the wait was too short,
+  /// and the estimate is at once what it would be if nothing else were known (RFC 4015 §3.5).
+  void on_late_sample(Duration sample) noexcept;
   /// Takes over what another estimator has learned.
   void seed(Duration smoothed, Duration variation) noexcept;
 

@@ -38,6 +38,8 @@ class TimerQueue {
     slots_[slot].due = kNever;
     --size_;
   }
+  /// When the timer of a slot is due, which is set.
+  [[nodiscard]] Timestamp of(std::uint32_t slot) const noexcept { return slots_[slot].due; }
   /// When the earliest timer is due; kNever for none. Puts right what has come to the front.
   [[nodiscard]] Timestamp next() const;
   /// Removes and returns a slot whose time has come.

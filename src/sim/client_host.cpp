@@ -141,7 +141,7 @@ void ClientHost::handle_unreachable(Timestamp now, const Returned& datagram) {
             .quote = datagram.quote,
             .path_mtu_bytes = datagram.path_mtu_bytes});
   if (Witness* witness = world_.witness(); witness != nullptr && request) {
-    witness->on_unreachable(*this, *request);
+    witness->on_unreachable(*this, *request, datagram.quote);
   }
   pump();
 }

@@ -73,6 +73,7 @@ void Oracle::on_sighting(const Sighting& sighting) {
       .add(std::as_bytes(std::span{sighting.to.address.bytes()}))
       .add(sighting.to.port)
       .add(sighting.bytes);
+  if (sighting.stage == Sighting::Stage::sent) note_departure(sighting);
   if (sighting.stage != Sighting::Stage::delivered) return;
   arriving_ = sighting;
   if (const auto server = server_at_.find(sighting.to); server != server_at_.end()) {

@@ -77,7 +77,7 @@ class Oracle final : public Witness {
   void on_cancel(const Host& client, RequestHandle request) override;
   void on_transmission(const Host& client, const Transmit& transmit, Bytes datagram) override;
   void on_verdict(const Host& client, const Delivered& datagram, const Verdict& verdict) override;
-  void on_unreachable(const Host& client, RequestHandle request) override;
+  void on_unreachable(const Host& client, RequestHandle request, Bytes quote) override;
   void on_end(const Host& client, const RequestEvent& event) override;
   void on_run(const Host& server, const IncomingRequest& request, Bytes datagram) override;
   void on_answer(const Host& server, JobHandle job, const Answer& answer) override;
@@ -101,7 +101,12 @@ class Oracle final : public Witness {
 
   // oracle_bounds.cpp: invariants 5 and 6
   void check_gap(AskLedger& ask, Timestamp now);
+  bool joins_datagram(const Host& client, const AskLedger& ask, const Transmit& transmit,
+                      std::size_t payload_bytes);
+  void note_departure(const Sighting& sighting);
   void check_window(AskLedger& ask, Timestamp now, bool loss);
+  void note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now);
+  void note_heard(AskLedger& ask, const ReplyView& view);
   void note_repeat_at_once(AskLedger& ask);
   void note_arrival(ServerLedger& server, const Sighting& sighting);
   void check_memory();
@@ -131,6 +136,7 @@ class Oracle final : public Witness {
   std::unordered_map<std::uint32_t, ClientHost*> client_hosts_;
   std::unordered_map<std::uint64_t, bool>
       tainted_;              // conversations that somebody has spoken in beside the asker
+  DatagramLedger open_;      // no client but this one can add to what it has written
   AcceptedLedger accepted_;  // the datagram that a client is at work on
   Sighting arriving_;        // the last that was delivered; its bytes may be gone
   std::uint64_t answered_ = 0;

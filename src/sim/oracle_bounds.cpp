@@ -11,6 +11,7 @@ namespace holler::sim {
 namespace {
 
 constexpr std::uint64_t kWindowMost = 1U << 16U;
+constexpr std::size_t kDatagramCounted = 1200;
 constexpr Duration kWaitLeast = std::chrono::milliseconds{1};
 constexpr std::uint64_t kAmplificationMax = 3;
 constexpr std::size_t kOutgoingMax = 1U << 16U;
@@ -29,12 +30,20 @@ void Oracle::on_transmission(const Host& client, const Transmit& transmit, Bytes
                                   transmit.to.to_string()));
   }
   const Timestamp now = world_.clock(client);
+  const RequestView view = ask->codec->decode_request(datagram);
+  ask->leads = !joins_datagram(client, *ask, transmit, view.payload.size());
+  // A client that does not say that it knows bundles may not make any.
+  open_ = {.client = view.bundles && transmit.sharing != Sharing::alone ? &client : nullptr,
+           .peer = transmit.to,
+           .channel = transmit.channel,
+           .bytes = (ask->leads ? 0 : open_.bytes) + datagram.size(),
+           .last_bytes = datagram.size(),
+           .last_message = Fingerprint::of(datagram)};
   if (now >= ask->deadline) {
     violate(Invariant::bounded_sending, describe(*ask) + " is sent when its deadline has passed");
   }
   if (ask->attempts == 0) {
     ask->first_sent = world_.now();
-    const RequestView view = ask->codec->decode_request(datagram);
     ask->conversation = view.conversation;
     ask->number = view.number;
     ask->id = view.id;
@@ -54,6 +63,21 @@ void Oracle::on_transmission(const Host& client, const Transmit& transmit, Bytes
   ask->next = AskLedger::Next::by_timer;
 }
 
+/// Messages that leave in one datagram count once, up to what any path takes; where the peer takes them.
+bool Oracle::joins_datagram(const Host& client, const AskLedger& ask, const Transmit& transmit,
+                            std::size_t payload_bytes) {
+  return open_.client == &client && open_.peer == transmit.to && open_.channel == transmit.channel &&
+         transmit.sharing != Sharing::alone &&
+         open_.bytes + payload_bytes + ask.codec->traits().request_overhead_bytes <= kDatagramCounted;
+}
+
+/// What has left can be joined by nothing.
+void Oracle::note_departure(const Sighting& sighting) {
+  if (open_.client == nullptr || sighting.to != open_.peer || sighting.bytes.size() < open_.last_bytes)
+    return;
+  if (Fingerprint::of(sighting.bytes.last(open_.last_bytes)) == open_.last_message) open_.client = nullptr;
+}
+
 void Oracle::note_repeat_at_once(AskLedger& ask) {
   ask.in_flight = false;
   ask.next = AskLedger::Next::at_once;
@@ -62,12 +86,28 @@ void Oracle::note_repeat_at_once(AskLedger& ask) {
   }
 }
 
-void Oracle::on_unreachable(const Host& client, RequestHandle request) {
-  // Only what was too big for a hop is sent again at once; the others end it, or change nothing.
-  if (AskLedger* ask = find(client, request)) {
-    ask->in_flight = false;
-    ask->next = AskLedger::Next::at_once;
-    ++ask->granted;
+void Oracle::on_unreachable(const Host& client, RequestHandle request, Bytes quote) {
+  const auto note = [](AskLedger& ask) {
+    // Only what was too big for a hop is sent again at once; the others end it, or change nothing.
+    if (ask.granted >= kGrantsMax) return;
+    ask.in_flight = false;
+    ask.next = AskLedger::Next::at_once;
+    ++ask.granted;
+  };
+  AskLedger* first = find(client, request);
+  if (first == nullptr) return;
+  if (!first->codec->traits().numbered) return note(*first);
+  // All of the datagram were too big together, as far as it is quoted.
+  for (RequestView view; !quote.empty(); quote = view.rest) {
+    view = first->codec->decode_request(quote);
+    if (!view.identified) return;
+    for (const auto& [key, index] : live_) {
+      AskLedger& ask = asks_[index];
+      if (key.host == client.number() && ask.peer == first->peer && ask.attempts > 0 &&
+          ask.number == view.number && ask.id == view.id) {
+        note(ask);
+      }
+    }
   }
 }
 
@@ -95,34 +135,75 @@ void Oracle::check_gap(AskLedger& ask, Timestamp now) {
   }
 }
 
-/// An upper bound of the window, from what a bystander sees: one more for each answer, and half of it where a
-/// question was sent again because nothing came; 2 where nothing at all came since the time before.
+/// An upper bound of the window, from what a bystander sees: one more for each datagram that is answered, and
+/// half of it where a question was sent again because nothing came; 2 where nothing at all came since the
+/// time before.
 void Oracle::check_window(AskLedger& ask, Timestamp now, bool loss) {
   PeerLedger& peer = peers_[{ask.key.host, ask.key.life, ask.peer}];
   if (peer.conversation != ask.conversation) {
     peer = {.conversation = ask.conversation, .longest_wait = peer.longest_wait};
   }
-  if (loss && ask.sent > peer.reduced) {
-    const std::uint64_t since = peer.heard - ask.heard_at_send;
-    const std::uint64_t window = peer.window + peer.heard - peer.heard_at_reduction - since;
-    const bool silence = peer.reduced != Timestamp::min() && peer.heard == peer.heard_before_loss;
-    peer.window = (silence ? 2 : std::max<std::uint64_t>(window / 2, 2)) + since;
-    peer.heard_at_reduction = peer.heard;
-    peer.heard_before_loss = ask.heard_at_send;
-    peer.reduced = now;
-  }
+  if (loss) note_loss(peer, ask, now);
   std::erase_if(peer.in_flight, [&](std::uint32_t index) {
     const AskLedger& other = asks_[index];
     return !other.in_flight || now >= other.quiet_until || &other == &ask;
   });
-  peer.in_flight.push_back(static_cast<std::uint32_t>(&ask - asks_.data()));
   ask.in_flight = true;
   ask.heard_at_send = peer.heard;
-  const std::uint64_t most = std::min(kWindowMost, peer.window + peer.heard - peer.heard_at_reduction);
+  ask.opened_at_send = peer.opened;
+  if (!ask.leads) return;
+  peer.in_flight.push_back(static_cast<std::uint32_t>(&ask - asks_.data()));
+  const std::uint64_t most = std::min(kWindowMost, peer.window + peer.opened - peer.opened_at_reduction);
   if (peer.in_flight.size() > most) {
     violate(Invariant::bounded_sending,
             holler::format("host {} has {} datagrams under way to {}, where {} is the most", ask.key.host,
                            peer.in_flight.size(), ask.peer.to_string(), most));
+  }
+}
+
+void Oracle::note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now) {
+  const auto index = static_cast<std::uint32_t>(&ask - asks_.data());
+  ask.given_up = ask.attempts;
+  if (ask.sent >= peer.reduced) {
+    const std::uint64_t since = peer.opened - ask.opened_at_send;
+    const std::uint64_t grown = peer.opened - peer.opened_at_reduction;
+    // Only what follows in silence is one event with the reduction before. The wait was over before the place
+    // in the window was there for this copy.
+    if (peer.heard_since_reduction < ask.quiet_until) peer.reductions.clear();
+    peer.reductions.push_back(
+        {.window_before = peer.window + grown, .reduced_before = peer.reduced, .missed = {}});
+    const std::uint64_t window = peer.window + grown - std::min(since, grown);
+    const bool silence = peer.reduced != Timestamp::min() && peer.heard == peer.heard_before_loss;
+    peer.window = (silence ? 2 : std::max<std::uint64_t>(window / 2, 2)) + since;
+    peer.opened_at_reduction = peer.opened;
+    peer.heard_since_reduction = kNever;
+    peer.heard_before_loss = ask.heard_at_send;
+    peer.reduced = now;
+  }
+  if (!peer.reductions.empty()) peer.reductions.back().missed.try_emplace(index, ask.attempts);
+}
+
+/// An answer to the very copy that was given up shows that it was not lost. Where that is so of all whose
+/// loss has made the window smaller, it was made smaller for nothing.
+void Oracle::note_heard(AskLedger& ask, const ReplyView& view) {
+  PeerLedger& peer = peers_[{ask.key.host, ask.key.life, ask.peer}];
+  ++peer.heard;
+  peer.heard_since_reduction = std::min(peer.heard_since_reduction, world_.clock(*ask.client));
+  peer.opened += ask.in_flight && ask.leads ? 1 : 0;
+  const bool late = view.attempt >= 1 && view.attempt <= ask.given_up && !ask.heard;
+  ask.heard = true;
+  if (!late) return;
+  const auto index = static_cast<std::uint32_t>(&ask - asks_.data());
+  for (ReductionLedger& reduction : peer.reductions) {
+    const auto missed = reduction.missed.find(index);
+    if (missed != reduction.missed.end() && missed->second >= view.attempt) reduction.missed.erase(missed);
+  }
+  while (!peer.reductions.empty() && peer.reductions.back().missed.empty()) {
+    const ReductionLedger& needless = peer.reductions.back();
+    peer.window = std::max(peer.window + peer.opened - peer.opened_at_reduction, needless.window_before);
+    peer.opened_at_reduction = peer.opened;
+    peer.reduced = needless.reduced_before;
+    peer.reductions.pop_back();
   }
 }
 

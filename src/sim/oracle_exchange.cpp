@@ -141,7 +141,7 @@ void Oracle::on_verdict(const Host& client, const Delivered& datagram, const Ver
     violate(Invariant::nothing_forged,
             describe(*ask) + " believes a datagram that " + datagram.from.to_string() + " has not sent");
   }
-  ++peers_[{client.number(), client.restarts(), ask->peer}].heard;
+  note_heard(*ask, view);
   // After too many of these notes the next copy leaves in its time.
   if (*verdict.used == ReplyKind::restarted && ask->granted >= kGrantsMax) return;
   ask->in_flight = false;

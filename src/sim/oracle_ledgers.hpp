@@ -72,9 +72,13 @@ struct AskLedger {
   Timestamp quiet_until;  // the engine waits until then, unless it hears something
   Duration first_wait{};  // at least, without its jitter
   std::uint32_t doublings = 0;
-  std::uint32_t granted = 0;        // repeats at once
-  std::uint64_t heard_at_send = 0;  // PeerLedger::heard
-  bool in_flight = false;           // nothing was heard of it since it was sent
+  std::uint32_t granted = 0;         // repeats at once
+  std::uint64_t heard_at_send = 0;   // PeerLedger::heard
+  std::uint64_t opened_at_send = 0;  // PeerLedger::opened
+  bool in_flight = false;            // nothing was heard of it since it was sent
+  bool leads = false;                // the last copy was the first in its datagram
+  std::uint32_t given_up = 0;        // the last copy that another one was sent for, because nothing came
+  bool heard = false;                // at any time
   // since the last transmission
   enum class Next : std::uint8_t { by_timer, after_rest, at_once } next = Next::by_timer;
   Timestamp rested;  // for after_rest: not before
@@ -82,16 +86,37 @@ struct AskLedger {
   bool busy = false;  // the last note was "busy"
 };
 
+/// A loss that was answered by a smaller window.
+struct ReductionLedger {
+  std::uint64_t window_before = 0;  // at most
+  Timestamp reduced_before;         // PeerLedger::reduced
+  /// Questions, and the copy of each that was given up and has not been answered late.
+  std::unordered_map<std::uint32_t, std::uint32_t> missed;
+};
+
 /// What the congestion window of a client toward a peer can be at most.
 struct PeerLedger {
   std::uint64_t conversation = 0;  // another one: the client had forgotten the peer
   std::uint64_t heard = 0;         // answers of any kind
+  std::uint64_t opened = 0;        // of them, the first of their datagrams
   std::uint64_t window = 10;       // RFC 6928 §2, and docs/limits.md
-  std::uint64_t heard_at_reduction = 0;
-  std::uint64_t heard_before_loss = 0;  // when what was lost then had been sent
+  std::uint64_t opened_at_reduction = 0;
+  Timestamp heard_since_reduction = kNever;  // the first time
+  std::uint64_t heard_before_loss = 0;       // when what was lost then had been sent
   Timestamp reduced = Timestamp::min();
-  Duration longest_wait{};               // of all questions to it
-  std::vector<std::uint32_t> in_flight;  // questions; some may have been heard or have ended
+  std::vector<ReductionLedger> reductions;  // that may still be taken back, the latest last
+  Duration longest_wait{};                  // of all questions to it
+  std::vector<std::uint32_t> in_flight;  // the first of each datagram; some may have been heard or have ended
+};
+
+/// What a client has written last, and others may share a datagram with.
+struct DatagramLedger {
+  const Host* client = nullptr;
+  Endpoint peer;
+  std::uint32_t channel = 0;
+  std::size_t bytes = 0;           // of all messages that count as one datagram
+  std::size_t last_bytes = 0;      // of the last one
+  std::uint64_t last_message = 0;  // its fingerprint
 };
 
 /// docs/limits.md: repeats at once that a peer can cause for a question.

@@ -27,8 +27,8 @@ class Witness {
   /// What the client made of a datagram, before it acts on it.
   virtual void on_verdict(const Host& /*client*/, const Delivered& /*datagram*/, const Verdict& /*verdict*/) {
   }
-  /// ICMP has come back for a request.
-  virtual void on_unreachable(const Host& /*client*/, RequestHandle /*request*/) {}
+  /// ICMP has come back for a request, the first of those that it quotes.
+  virtual void on_unreachable(const Host& /*client*/, RequestHandle /*request*/, Bytes /*quote*/) {}
   virtual void on_end(const Host& /*client*/, const RequestEvent& /*event*/) {}
   /// The handler gets a request, which `datagram` has brought.
   virtual void on_run(const Host& /*server*/, const IncomingRequest& /*request*/, Bytes /*datagram*/) {}

@@ -105,6 +105,19 @@ TEST_F(TheOracle, HasNothingToSayOfASoundWorld) {
   EXPECT_EQ(oracle_->runs(), 200U);
 }
 
+TEST_F(TheOracle, KnowsOfAllRequestsOfADatagramThatWasTooLarge) {
+  make({}, {.delay = 10ms, .mtu_bytes = 1280});
+  auto& nine = server(ServerHost::echo, {.responder = {.bundles = true}});
+  auto& one = client({.requester = {.bundles = true}});
+  one.set_on_end([&](const RequestEvent&) {
+    if (one.asked().size() > 1) return;
+    for (int i = 0; i < 100; ++i) one.ask(nine.at(), "question " + std::to_string(i), patient(60s, 200ms));
+  });
+  one.ask(nine.at(), "?", patient(60s, 200ms));
+  expect_no_violation();
+  EXPECT_EQ(oracle_->answered(), 101U);
+}
+
 TEST_F(TheOracle, SeesAQuestionThatNeverEnds) {
   make();
   auto& one = client();

@@ -49,6 +49,45 @@ TEST(CongestionWindowGrowth, LossesOfOneRoundTripAreOneEvent) {
   EXPECT_LT(window.datagrams(), halved);
 }
 
+TEST(CongestionWindowGrowth, IsTakenBackWhenAllThatWasGivenUpIsAnsweredLate) {
+  CongestionWindow window;
+  answer_all(window);
+  window.on_loss(kStart, kStart - 100ms);
+  window.on_loss(kStart + 1ms, kStart - 99ms);
+  const std::uint32_t episode = window.episode();
+  EXPECT_EQ(window.datagrams(), CongestionWindow::kInitial);
+  window.on_heard();
+  window.on_late_answer(episode, 1);
+  EXPECT_EQ(window.datagrams(), CongestionWindow::kInitial);
+  window.on_late_answer(episode, 1);
+  EXPECT_EQ(window.datagrams(), 2 * CongestionWindow::kInitial);
+  EXPECT_TRUE(window.in_slow_start());
+  // What is lost of the same flight after all is news.
+  window.on_loss(kStart + 2ms, kStart - 98ms);
+  EXPECT_EQ(window.datagrams(), CongestionWindow::kInitial);
+}
+
+TEST(CongestionWindowGrowth, IsTakenBackAsAWholeAfterSilence) {
+  CongestionWindow window;
+  window.on_loss(kStart, kStart - 100ms);
+  window.on_loss(kStart + 200ms, kStart);
+  EXPECT_EQ(window.datagrams(), CongestionWindow::kFloor);
+  window.on_heard();
+  window.on_late_answer(window.episode(), 2);
+  EXPECT_EQ(window.datagrams(), CongestionWindow::kInitial);
+}
+
+TEST(CongestionWindowGrowth, OfAnEarlierEpisodeStaysSmaller) {
+  CongestionWindow window;
+  window.on_loss(kStart, kStart - 100ms);
+  const std::uint32_t earlier = window.episode();
+  window.on_heard();
+  window.on_loss(kStart + 200ms, kStart + 100ms);
+  const std::uint32_t reduced = window.datagrams();
+  window.on_late_answer(earlier, 1);
+  EXPECT_EQ(window.datagrams(), reduced);
+}
+
 TEST(CongestionWindowGrowth, NeverClosesBelowItsFloor) {
   CongestionWindow window;
   Timestamp now = kStart;

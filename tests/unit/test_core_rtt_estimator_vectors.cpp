@@ -84,5 +84,15 @@ TEST(RttEstimatorVectors, RecoversFromOneSpikeWithinThirtySamples) {
   EXPECT_LT(rtt.timeout(1s), 200ms);
 }
 
+TEST(RttEstimatorVectors, ALateSampleIsBelievedAtOnce) {
+  RttEstimator rtt;
+  for (int i = 0; i < 100; ++i) rtt.on_sample(100ms);
+  rtt.on_late_sample(400ms);  // RFC 4015 §3.5: as if nothing else were known
+  EXPECT_EQ(rtt.smoothed(), Duration{400ms});
+  EXPECT_EQ(rtt.timeout(1s), Duration{1200ms});
+  rtt.on_late_sample(200ms);
+  EXPECT_EQ(rtt.timeout(1s), Duration{1200ms});
+}
+
 }  // namespace
 }  // namespace holler

@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/requester_engine.hpp"
+
+// A wait has passed, and no answer has come. If an answer has come to something that was sent later, this one
+// datagram is lost, and asked again. If not, all that is under way may be lost, or all of it late: one
+// request is asked again for all, as TCP repeats one segment and not all (RFC 6298 §5.4), and the others wait
+// until the peer is heard, or the wait of that one has passed as well.
+
+namespace holler {
+namespace {
+
+/// So many probes, one after the other, are asked for all others of a silent flight.
+constexpr std::uint32_t kProbesMax = 2;
+
+/// A request waits for a probe no longer than for so many doublings of its own wait.
+constexpr std::uint32_t kHeldDoublings = 2;
+
+}  // namespace
+
+/// The path has become slower since the request was sent, as other answers have shown: what it was to wait
+/// for was too short, and the gaps double from what is known now.
+/// @return false if it has waited for long enough in any case
+bool Requester::Engine::wait_longer(Timestamp now, std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  const Duration waited = request.backoff().nominal(request.doublings);
+  const Duration learned = std::min(peers_[request.peer].rtt.timeout(waited), request.backoff_max);
+  if (learned <= waited) return false;
+  request.first_wait = learned;
+  request.doublings = 0;
+  const Timestamp due =
+      later(request.sent_at(request.attempts), request.backoff().interval(request.doublings, *random_));
+  if (due <= now) return false;
+  timers_.set(slot, std::min(due, request.deadline));
+  return true;
+}
+
+/// @return whether it waits for what becomes of another one. Otherwise it is to be asked again now: because
+/// it alone is lost, or for all.
+bool Requester::Engine::hold_back(Timestamp now, std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  Peer& peer = peers_[request.peer];
+  if (options_.uncontrolled || peer.heard_sent >= request.sent_at(request.attempts)) return false;
+  if (peer.probe == slot) return pass_on(now, slot);
+  // Not for one whose waits have become long in an outage: then this one is the better probe.
+  const Duration most = request.backoff().nominal(request.doublings + kHeldDoublings);
+  if (peer.probe == kNone || probe_takes(now, peer.probe) > most) {
+    peer.probe = slot;
+    peer.probes = 1;
+    return false;
+  }
+  request.timed_out = request.attempts;
+  leave(slot);
+  timers_.set(slot, request.deadline);
+  append(peer, slot, RequestState::doubted);
+  return true;
+}
+
+/// The probe has gone unanswered. Another takes its place, in case the server ignores this one; and in the
+/// end all are asked again.
+bool Requester::Engine::pass_on(Timestamp now, std::uint32_t slot) {
+  Peer& peer = peers_[slots_[slot].peer];
+  const std::uint32_t next = peer.doubted.head;
+  if (next == kNone || peer.probes >= kProbesMax) {
+    settle(now, slots_[slot].peer);
+    peer.probe = slot;
+    peer.probes = 1;
+    return false;
+  }
+  give_up(now, slot);
+  timers_.set(slot, slots_[slot].deadline);
+  append(peer, slot, RequestState::doubted);
+  give_up(now, next);
+  slots_[next].doublings = std::max(slots_[next].doublings, slots_[slot].doublings);
+  push_repeat(next);
+  peer.probe = next;
+  ++peer.probes;
+  return true;
+}
+
+/// Until its wait has passed.
+Duration Requester::Engine::probe_takes(Timestamp now, std::uint32_t slot) const noexcept {
+  const RequestSlot& probe = slots_[slot];
+  if (probe.state == RequestState::in_flight) return timers_.of(slot) - now;
+  return probe.backoff().nominal(probe.doublings);  // it waits for a place in the window
+}
+
+void Requester::Engine::give_up(Timestamp now, std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  CongestionWindow& window = peers_[request.peer].window;
+  window.on_loss(now, request.sent_at(request.attempts));
+  if (std::exchange(request.episode, window.episode()) != window.episode()) request.losses = 0;
+  ++request.losses;
+  request.timed_out = request.attempts;
+  request.given_up = request.attempts;
+  leave(slot);
+  ++request.doublings;
+}
+
+/// The peer has been heard, or the probe has gone unanswered for as long as it was to wait.
+void Requester::Engine::settle(Timestamp now, std::uint32_t peer_index) {
+  Peer& peer = peers_[peer_index];
+  peer.probe = kNone;
+  while (peer.doubted.head != kNone) {
+    const std::uint32_t slot = peer.doubted.head;
+    RequestSlot& request = slots_[slot];
+    if (wait_longer(now, slot)) {
+      unlink(peer, request);
+      request.state = RequestState::in_flight;
+      peer.in_flight += request.leads ? 1 : 0;
+    } else {
+      if (request.given_up == request.attempts) {
+        unlink(peer, request);
+      } else {
+        give_up(now, slot);
+      }
+      push_repeat(slot);
+    }
+  }
+}
+
+}  // namespace holler
