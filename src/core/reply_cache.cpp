@@ -8,13 +8,12 @@ namespace holler {
 namespace {
 
 constexpr std::size_t kSparseness = 8;
-/// Payload memory that a place keeps for its next request.
-constexpr std::size_t kPayloadKeptMax = 256;
 
 }  // namespace
 
 ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
-                                           std::uint64_t id, Timestamp keep_until, std::size_t gap_max) {
+                                           std::uint64_t id, const Address& asker, Timestamp keep_until,
+                                           std::size_t gap_max) {
   const auto known = place_of(key.conversation);
   Conversation* conversation = nullptr;
   if (known) {
@@ -43,7 +42,10 @@ ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key,
   if (opened) timers_.set(slot, conversation->keep_until);
   CachedReply& entry = at(*conversation, key.number);
   entry.state = CachedReply::State::at_work;
+  entry.verified = entry.reply_sent = false;
   entry.id = id;
+  entry.asker = asker;
+  entry.wire_received = entry.wire_sent = 0;
   ++conversation->count;
   ++requests_;
   return {Finding::fresh, &entry, slot};
@@ -73,12 +75,6 @@ CachedReply* ReplyCache::find(std::uint32_t place, const RequestKey& key) noexce
   }
   CachedReply& entry = at(conversation, key.number);
   return entry.state == CachedReply::State::absent ? nullptr : &entry;
-}
-
-void ReplyCache::store(CachedReply& entry, Bytes payload) {
-  payload_bytes_ -= entry.payload.size();
-  entry.payload.assign(payload.begin(), payload.end());
-  payload_bytes_ += payload.size();
 }
 
 void ReplyCache::forget(const RequestKey& key) {
@@ -145,10 +141,8 @@ void ReplyCache::clear(Conversation& conversation, CachedReply& entry) {
   payload_bytes_ -= entry.payload.size();
   --requests_;
   --conversation.count;
-  ByteVector memory = std::exchange(entry.payload, {});
-  memory.clear();
-  if (memory.capacity() > kPayloadKeptMax) memory = {};
-  entry = {.payload = std::move(memory)};
+  entry.state = CachedReply::State::absent;
+  entry.payload.clear();
 }
 
 void ReplyCache::close(std::uint32_t slot) {

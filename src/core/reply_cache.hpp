@@ -11,6 +11,7 @@
 #include "holler/random.hpp"
 #include "holler/time.hpp"
 
+#include "core/reply_payload.hpp"
 #include "core/timer_queue.hpp"
 
 namespace holler {
@@ -18,7 +19,7 @@ namespace holler {
 /// What is remembered of one request.
 struct CachedReply {
   enum class State : std::uint8_t {
-    absent,   // no such request
+    absent,   // no such request: nothing else means anything
     at_work,  // handed out, not answered
     replied,  // `payload` is the reply
     refused,  // for `reason`
@@ -33,7 +34,7 @@ struct CachedReply {
   Address asker;                    // where the last copy came from; what follows is about this address
   std::uint64_t wire_received = 0;  // bytes of its copies, headers included
   std::uint64_t wire_sent = 0;      // bytes sent back for it, headers included
-  ByteVector payload;
+  ReplyPayload payload;
 };
 
 /// Which request it is: a random conversation, and a number in it.
@@ -75,15 +76,19 @@ class ReplyCache {
   ReplyCache(const Limits& limits, RandomSource& random)
       : limits_{limits}, index_{0, Hash{random.next() | 1U}} {}
 
+  /// @param asker       where this copy has come from; a new entry begins with it
   /// @param keep_until  when the last copy of this request can have arrived
   [[nodiscard]] Lookup find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
-                                   std::uint64_t id, Timestamp keep_until,
+                                   std::uint64_t id, const Address& asker, Timestamp keep_until,
                                    std::size_t gap_max = kGapStranger);
   /// @return nullptr if it is not remembered
   [[nodiscard]] CachedReply* find(const RequestKey& key);
   /// The same where the place of the conversation is known, which saves a search.
   [[nodiscard]] CachedReply* find(std::uint32_t place, const RequestKey& key) noexcept;
-  void store(CachedReply& entry, Bytes payload);
+  void store(CachedReply& entry, Bytes payload) {
+    payload_bytes_ += payload.size() - entry.payload.size();
+    entry.payload.assign(payload);
+  }
   /// Forgets one request, so that a copy of it counts as new.
   void forget(const RequestKey& key);
 

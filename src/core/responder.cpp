@@ -34,8 +34,7 @@ constexpr Duration kCookieEpoch = std::chrono::minutes{10};
 
 Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSource& random,
                           const ResponderOptions& options)
-    : codecs_{codecs},
-      options_{options},
+    : options_{options},
       life_{options.life != 0 ? options.life : draw_life(random)},
       born_{options.born.value_or(kNever)},
       cookie_hash_{random},
@@ -43,8 +42,13 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
               .places_max = options.replies_max,
               .payload_bytes_max = options.reply_bytes_max},
              random},
-      admission_{options.standing_wait, options.busy_retry} {
-  HOLLER_CHECK(!codecs_.empty());
+      admission_{options.standing_wait, options.busy_retry},
+      jobs_(1) {
+  for (const Codec* codec : codecs) {
+    const CodecTraits& traits = codec->traits();
+    formats_.push_back({codec, traits.reply_header_bytes, traits.bundles});
+  }
+  HOLLER_CHECK(!formats_.empty());
 }
 
 void Responder::Engine::handle_timeout(Timestamp now) {
@@ -68,39 +72,54 @@ bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Ti
   return true;
 }
 
-/// Lets a reply go: into the memory of replies, and on its way.
-void Responder::Engine::release(Timestamp now, std::uint32_t slot, Bytes payload) {
-  Job& job = jobs_[slot];
-  const RequestCopy& copy = job.copy;
+PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, Bytes payload,
+                                             MutableBytes buffer) {
+  const Job* job = find_job(handle);
+  if (job == nullptr || payload.size() > reply_bytes_max(job->copy)) return {};
+  const RequestCopy& copy = job->copy;
+  PromptReply reply{.state = PromptReply::State::taken};
+  if (!leaving_.empty() || waits_for_company(copy)) {
+    release(now, handle.slot, payload);
+    return reply;
+  }
   CachedReply* entry = entry_of(copy);
+  if (remember(now, copy, entry, payload)) reply = write(now, {}, copy, entry, payload, buffer);
+  close_job(handle.slot);
+  return reply;
+}
+
+/// Puts a reply into the memory of replies.
+/// @return whether anybody waits for it
+bool Responder::Engine::remember(Timestamp now, const RequestCopy& copy, CachedReply* entry, Bytes payload) {
   if (entry != nullptr) {
     entry->state = CachedReply::State::replied;
     cache_.store(*entry, payload);
   }
-  // Without an entry the asker has declared an identified request done, and after its deadline it has
-  // given up: nobody waits for this.
   if (now >= copy.given_up) {
     stats_.dropped.add(DropReason::expired);
-  } else if (entry != nullptr || !copy.identified) {
-    if (!copy.identified) job.payload.assign(payload.begin(), payload.end());
-    send_off(now, slot, ReplyKind::reply, Duration::zero(), 0);
-    return;
+    return false;
   }
-  close_job(slot);
+  // Without an entry the asker has declared an identified request done.
+  return entry != nullptr || !copy.identified;
+}
+
+/// Lets a reply go: into the memory of replies, and on its way.
+void Responder::Engine::release(Timestamp now, std::uint32_t slot, Bytes payload) {
+  Job& job = jobs_[slot];
+  if (!remember(now, job.copy, entry_of(job.copy), payload)) return close_job(slot);
+  if (!job.copy.identified) job.payload.assign(payload.begin(), payload.end());
+  send_off(now, slot, {});
 }
 
 /// What is to be said to the copy in this slot leaves as soon as it may; then the slot is free.
-void Responder::Engine::send_off(Timestamp now, std::uint32_t slot, ReplyKind kind, Duration retry_after,
-                                 std::uint16_t reason) {
+void Responder::Engine::send_off(Timestamp now, std::uint32_t slot, const Message& message) {
   Job& job = jobs_[slot];
   job.state = Job::State::leaving;
-  const bool waits = options_.bundle_delay > Duration::zero() &&
-                     sharing_of_attempt(job.copy.bundles, job.copy.attempt) != Sharing::alone;
+  ++outgoing_;
+  const bool waits = waits_for_company(job.copy);
   (waits ? waiting_ : leaving_)
-      .push_back({.kind = kind,
-                  .reason = reason,
+      .push_back({.message = message,
                   .job = slot,
-                  .retry_after = retry_after,
                   .not_before = waits ? later(now, options_.bundle_delay) : now});
 }
 
@@ -111,7 +130,7 @@ bool Responder::Engine::refuse(Timestamp now, JobHandle handle, std::uint16_t re
   if (CachedReply* entry = entry_of(job->copy)) {
     entry->state = CachedReply::State::refused;
     entry->reason = reason;
-    send_off(now, handle.slot, ReplyKind::refused, Duration::zero(), reason);
+    send_off(now, handle.slot, {.kind = ReplyKind::refused, .reason = reason});
   } else {
     close_job(handle.slot);
   }
@@ -123,7 +142,7 @@ bool Responder::Engine::postpone(Timestamp now, JobHandle handle, Duration retry
   if (job == nullptr) return false;
   if (job->copy.identified) {
     cache_.forget(job->copy.key);
-    send_off(now, handle.slot, ReplyKind::busy, retry_after, 0);
+    send_off(now, handle.slot, {.kind = ReplyKind::busy, .retry_after = retry_after});
   } else {
     close_job(handle.slot);
   }
@@ -148,9 +167,19 @@ std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, 
   if (!waiting_.empty()) release_waiting(now);
   while (!leaving_.empty()) {
     const Leaving leaving = leaving_.pop_front();
-    auto transmit = encode(now, leaving, buffer);
+    --outgoing_;
+    const PromptReply written = write(now, leaving, buffer);
+    const Origin to = jobs_[leaving.job].copy.origin;
     close_job(leaving.job);
-    if (transmit) return transmit;
+    if (written.state != PromptReply::State::written) continue;
+    return ResponseTransmit{.to = to.asker,
+                            .from = to.asked,
+                            .channel = to.channel,
+                            .interface = to.interface,
+                            .bytes = written.bytes,
+                            .kind = written.kind,
+                            .repeat = written.repeat,
+                            .sharing = written.sharing};
   }
   return std::nullopt;
 }
@@ -163,59 +192,63 @@ void Responder::Engine::release_waiting(Timestamp now) {
   together.reserve(waiting_.size());
   while (!waiting_.empty()) together.emplace_back(together.size(), waiting_.pop_front());
   std::ranges::sort(together, {}, [this](const Turn& one) {
-    const RequestCopy& copy = jobs_[one.second.job].copy;
-    return std::tuple{copy.channel, copy.asker, one.first};
+    const Origin& origin = jobs_[one.second.job].copy.origin;
+    return std::tuple{origin.channel, origin.asker, one.first};
   });
   for (const Turn& one : together) leaving_.push_back(one.second);
 }
 
-std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, const Leaving& leaving,
-                                                          MutableBytes buffer) {
+PromptReply Responder::Engine::write(Timestamp now, const Leaving& leaving, MutableBytes buffer) {
   const Job& job = jobs_[leaving.job];
-  const RequestCopy& copy = job.copy;
-  CachedReply* entry = entry_of(copy);
+  CachedReply* entry = entry_of(job.copy);
   Bytes payload;
-  if (leaving.kind == ReplyKind::reply) {
+  if (leaving.message.kind == ReplyKind::reply) {
     // Declared done since it was queued, or forgotten and handed out again.
     const bool there = entry != nullptr && entry->state == CachedReply::State::replied;
-    if (copy.identified && !there) return std::nullopt;
-    payload = entry != nullptr ? Bytes{entry->payload} : Bytes{job.payload};
+    if (job.copy.identified && !there) return {};
+    payload = entry != nullptr ? entry->payload.bytes() : Bytes{job.payload};
   }
-  const auto kind = fitting(leaving.kind, copy, entry, payload.size());
-  if (!kind) return std::nullopt;
+  return write(now, leaving.message, job.copy, entry, payload, buffer);
+}
+
+/// @return `written`, or `taken` where nothing may be said
+PromptReply Responder::Engine::write(Timestamp now, const Message& message, const RequestCopy& copy,
+                                     CachedReply* entry, Bytes payload, MutableBytes buffer) {
+  PromptReply result{.state = PromptReply::State::taken};
+  const auto kind = fitting(message.kind, copy, entry, payload.size());
+  if (!kind) return result;
   if (*kind != ReplyKind::reply) payload = {};
-  KeyedHash::Digest cookie{};
-  if (*kind == ReplyKind::verify) cookie = cookie_for(now, copy.asker, 0);
+  KeyedHash::Digest cookie;
+  const bool proof = *kind == ReplyKind::verify;
+  if (proof) cookie = cookie_for(now, copy.origin.asker, 0);
   const ReplyStamp stamp{.kind = *kind,
                          .number = copy.key.number,
                          .id = copy.id,
                          .attempt = copy.attempt,
-                         .hold = std::max(now - copy.received, Duration::zero()),
-                         .retry_after = leaving.retry_after,
+                         .hold = std::max(now - copy.origin.received, Duration::zero()),
+                         .retry_after = message.retry_after,
                          .life = life_,
                          .age = age(now),
-                         .reason = leaving.reason,
+                         .reason = message.reason,
                          .bundles = options_.bundles,
                          .payload_bytes = payload.size(),
-                         .cookie = cookie};
-  const auto header = copy.codec->encode_reply_header(stamp, buffer);
+                         .cookie = proof ? Bytes{cookie} : Bytes{}};
+  const auto header = copy.format->codec->encode_reply_header(stamp, buffer);
   if (!header) {  // this format has no such note: a plain reply that is too large for its asker
-    if (*kind == ReplyKind::verify) stats_.dropped.add(DropReason::amplification);
-    return std::nullopt;
+    if (proof) stats_.dropped.add(DropReason::amplification);
+    return result;
   }
   HOLLER_CHECK(*header + payload.size() <= buffer.size());
   if (!payload.empty()) std::memcpy(buffer.data() + *header, payload.data(), payload.size());
   const std::size_t bytes = *header + payload.size();
-  if (entry != nullptr && entry->asker == copy.asker.address)
-    entry->wire_sent += wire_bytes(copy.asker, bytes);
-  return ResponseTransmit{.to = copy.asker,
-                          .from = copy.asked,
-                          .channel = copy.channel,
-                          .interface = copy.interface,
-                          .bytes = bytes,
-                          .kind = *kind,
-                          .repeat = count_sent(*kind, entry),
-                          .sharing = sharing_of_attempt(copy.bundles, copy.attempt)};
+  if (entry != nullptr && entry->asker == copy.origin.asker.address)
+    entry->wire_sent += wire_bytes(copy.origin.asker, bytes);
+  result.state = PromptReply::State::written;
+  result.kind = *kind;
+  result.repeat = count_sent(*kind, entry);
+  result.sharing = copy.sharing();
+  result.bytes = static_cast<std::uint32_t>(bytes);
+  return result;
 }
 
 /// What may be said in place of it where it is too much for an address that may be forged.
@@ -223,14 +256,14 @@ std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, const L
 std::optional<ReplyKind> Responder::Engine::fitting(ReplyKind kind, const RequestCopy& copy,
                                                     const CachedReply* entry, std::size_t payload_bytes) {
   if (kind != ReplyKind::reply || has_no_limit(copy, entry)) return kind;
-  const std::size_t header = copy.codec->traits().reply_header_bytes;
-  if (within_amplification(copy, entry, wire_bytes(copy.asker, header + payload_bytes))) return kind;
+  const std::size_t header = copy.format->reply_header_bytes;
+  if (within_amplification(copy, entry, wire_bytes(copy.origin.asker, header + payload_bytes))) return kind;
   // The reply may have gone out for another copy, and left no room for anything more.
-  const std::size_t note = wire_bytes(copy.asker, header + sizeof(KeyedHash::Digest));
+  const std::size_t note = wire_bytes(copy.origin.asker, header + sizeof(KeyedHash::Digest));
   const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
   // Nor is it known what has gone to an address that others have asked from since.
   if (copy.identified &&
-      (entry->asker != copy.asker.address || entry->wire_sent + note > entry->wire_received * most)) {
+      (entry->asker != copy.origin.asker.address || entry->wire_sent + note > entry->wire_received * most)) {
     stats_.dropped.add(DropReason::amplification);
     return std::nullopt;
   }
@@ -255,15 +288,15 @@ bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
 }
 
 bool Responder::Engine::has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept {
-  if (options_.amplification_max == 0 || copy.asker.address.is_loopback()) return true;
-  return copy.identified && entry->verified && entry->asker == copy.asker.address;
+  if (options_.amplification_max == 0 || copy.origin.loopback) return true;
+  return copy.identified && entry->verified && entry->asker == copy.origin.asker.address;
 }
 
 bool Responder::Engine::within_amplification(const RequestCopy& copy, const CachedReply* entry,
                                              std::size_t wire) const noexcept {
   if (!copy.identified) return wire <= copy.wire_received * options_.amplification_max;
   // Copies have come from another address since: what this one has been sent is no longer known.
-  if (entry->asker != copy.asker.address) return false;
+  if (entry->asker != copy.origin.asker.address) return false;
   return entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
 }
 
@@ -297,6 +330,7 @@ void Responder::Engine::close_job(std::uint32_t slot) {
   if (job.state == Job::State::held) held_.remove(slot);
   job.state = Job::State::free;
   ++job.generation;
+  --taken_;
   job.payload.clear();
   if (job.payload.capacity() > kReplyBytesKept) job.payload = {};
   free_.push_back(slot);
@@ -308,8 +342,8 @@ std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept 
 }
 
 std::size_t Responder::Engine::reply_bytes_max(const RequestCopy& copy) const noexcept {
-  const std::size_t datagram = std::min(options_.datagram_bytes_max, payload_bytes_max(copy.asker.address));
-  const std::size_t header = copy.codec->traits().reply_header_bytes;
+  const std::size_t datagram = std::min(options_.datagram_bytes_max, payload_bytes_max(copy.origin.asker.address));
+  const std::size_t header = copy.format->reply_header_bytes;
   return datagram - std::min(datagram, header);
 }
 
@@ -325,9 +359,17 @@ ReceiptResult Responder::handle_datagram(Timestamp now, const Incoming& incoming
 }
 void Responder::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
 Timestamp Responder::next_timeout() const { return engine_->next_timeout(); }
-std::optional<IncomingRequest> Responder::poll_request() { return engine_->poll_request(); }
+ReceiptResult Responder::handle_rest(Timestamp now) { return engine_->handle_rest(now); }
+std::optional<IncomingRequest> Responder::poll_request() {
+  const IncomingRequest* request = engine_->take_request();
+  return request != nullptr ? std::optional{*request} : std::nullopt;
+}
+const IncomingRequest* Responder::take_request() noexcept { return engine_->take_request(); }
 bool Responder::reply(Timestamp now, JobHandle job, Bytes payload, Timestamp not_before) {
   return engine_->reply(now, job, payload, not_before);
+}
+PromptReply Responder::reply_at_once(Timestamp now, JobHandle job, Bytes payload, MutableBytes buffer) {
+  return engine_->reply_at_once(now, job, payload, buffer);
 }
 bool Responder::refuse(Timestamp now, JobHandle job, std::uint16_t reason) {
   return engine_->refuse(now, job, reason);
