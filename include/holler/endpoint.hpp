@@ -35,9 +35,16 @@ class Address {
 
   [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
   [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
-  [[nodiscard]] bool is_wildcard() const noexcept;    ///< 0.0.0.0 or ::
-  [[nodiscard]] bool is_loopback() const noexcept;    ///< 127.0.0.0/8 or ::1
-  [[nodiscard]] bool is_multicast() const noexcept;   ///< 224.0.0.0/4 or ff00::/8
+  /// 0.0.0.0 or ::
+  [[nodiscard]] constexpr bool is_wildcard() const noexcept { return halves() == Halves{}; }
+  /// 127.0.0.0/8 or ::1
+  [[nodiscard]] bool is_loopback() const noexcept {
+    return is_v6_ ? *this == loopback_v6() : bytes_[0] == 127;
+  }
+  /// 224.0.0.0/4 or ff00::/8
+  [[nodiscard]] constexpr bool is_multicast() const noexcept {
+    return is_v6_ ? bytes_[0] == 0xff : (bytes_[0] & 0xf0) == 0xe0;
+  }
   [[nodiscard]] bool is_link_local() const noexcept;  ///< fe80::/10; IPv4's 169.254.0.0/16 needs no scope
   [[nodiscard]] bool is_limited_broadcast() const noexcept;  ///< 255.255.255.255
 
@@ -52,12 +59,13 @@ class Address {
   friend constexpr auto operator<=>(const Address&, const Address&) noexcept = default;
   /// Sixteen bytes as two numbers: every datagram is asked several times where it comes from.
   friend constexpr bool operator==(const Address& left, const Address& right) noexcept {
-    using Halves = std::array<std::uint64_t, 2>;
-    return std::bit_cast<Halves>(left.bytes_) == std::bit_cast<Halves>(right.bytes_) &&
-           left.scope_ == right.scope_ && left.is_v6_ == right.is_v6_;
+    return left.halves() == right.halves() && left.scope_ == right.scope_ && left.is_v6_ == right.is_v6_;
   }
 
  private:
+  using Halves = std::array<std::uint64_t, 2>;
+  [[nodiscard]] constexpr Halves halves() const noexcept { return std::bit_cast<Halves>(bytes_); }
+
   std::array<std::uint8_t, 16> bytes_{};
   std::uint32_t scope_ = 0;
   bool is_v6_ = false;

@@ -67,13 +67,6 @@ Address Address::v6(const std::array<std::uint8_t, 16>& bytes, std::uint32_t sco
 
 Address Address::loopback_v6() noexcept { return v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}); }
 
-bool Address::is_wildcard() const noexcept {
-  return std::all_of(bytes_.begin(), bytes_.end(), [](std::uint8_t byte) { return byte == 0; });
-}
-bool Address::is_loopback() const noexcept { return is_v6_ ? *this == loopback_v6() : bytes_[0] == 127; }
-bool Address::is_multicast() const noexcept {
-  return is_v6_ ? bytes_[0] == 0xff : (bytes_[0] & 0xf0) == 0xe0;
-}
 bool Address::is_link_local() const noexcept {
   return is_v6_ && bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
 }

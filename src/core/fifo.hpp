@@ -21,15 +21,19 @@ class Fifo {
     items_.push_back(std::move(item));
     return items_.back();
   }
+  /// A new last element, to be filled in where it stands.
+  T& emplace_back() { return items_.emplace_back(); }
   T pop_front() {
     T item = std::move(items_[head_]);
+    drop_front();
+    return item;
+  }
+  void drop_front() {
     if (++head_ == items_.size()) {
       clear();
     } else if (head_ >= kCompactAt && 2 * head_ >= items_.size()) {
-      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
-      head_ = 0;
+      compact();
     }
-    return item;
   }
 
  private:
@@ -38,11 +42,14 @@ class Fifo {
 
   void clear() {
     head_ = 0;
-    if (items_.capacity() > kKeptMax) {
-      items_ = {};
-    } else {
-      items_.clear();
-    }
+    items_.clear();
+    if (items_.capacity() > kKeptMax) [[unlikely]]
+      let_go();
+  }
+  [[gnu::noinline]] void let_go() { items_ = {}; }
+  [[gnu::noinline]] void compact() {
+    items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
+    head_ = 0;
   }
 
   std::vector<T> items_;

@@ -21,11 +21,26 @@ class NumberRing {
   [[nodiscard]] bool full() const noexcept { return next_ - done_below_ >= kSpanMax; }
 
   /// Gives the next number to a slot.
-  std::uint64_t add(std::uint32_t slot);
-  [[nodiscard]] std::optional<std::uint32_t> find(std::uint64_t number) const noexcept;
-  void remove(std::uint64_t number) noexcept;
+  std::uint64_t add(std::uint32_t slot) {
+    if (next_ - done_below_ >= slots_.size()) [[unlikely]]
+      grow();
+    at(next_) = slot + 1;
+    return next_++;
+  }
+  [[nodiscard]] std::optional<std::uint32_t> find(std::uint64_t number) const noexcept {
+    if (number - done_below_ >= next_ - done_below_) return std::nullopt;
+    const std::uint32_t found = slots_[number & (slots_.size() - 1)];
+    if (found == 0) return std::nullopt;
+    return found - 1;
+  }
+  void remove(std::uint64_t number) noexcept {
+    if (!find(number)) return;
+    at(number) = 0;
+    while (done_below_ < next_ && at(done_below_) == 0) ++done_below_;
+  }
 
  private:
+  void grow();
   [[nodiscard]] std::uint32_t& at(std::uint64_t number) noexcept {
     return slots_[number & (slots_.size() - 1)];
   }

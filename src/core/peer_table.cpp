@@ -2,16 +2,16 @@
 
 namespace holler {
 
-std::optional<std::uint32_t> PeerTable::find(const Endpoint& endpoint) const {
+std::optional<std::uint32_t> PeerTable::search(const Endpoint& endpoint) const {
   if (index_.empty()) {
     for (std::uint32_t index = 0; index < peers_.size(); ++index) {
-      if (peers_[index].endpoint == endpoint) return index;
+      if (peers_[index].endpoint == endpoint) return last_ = index;
     }
     return std::nullopt;
   }
   const auto found = index_.find(endpoint);
   if (found == index_.end()) return std::nullopt;
-  return found->second;
+  return last_ = found->second;
 }
 
 std::uint32_t PeerTable::find_or_add(const Endpoint& endpoint, std::uint64_t new_conversation) {

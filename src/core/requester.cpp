@@ -1,6 +1,7 @@
 #include "holler/requester.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/check.hpp"
@@ -16,6 +17,9 @@ constexpr Duration kFirstWait = std::chrono::seconds{1};
 /// Without a least wait, a `backoff_max` of 0 would send without a pause.
 constexpr Duration kBackoffLeast = std::chrono::milliseconds{1};
 
+/// Payload memory that an idle slot keeps, in bytes.
+constexpr std::size_t kPayloadBytesKept = 4096;
+
 /// Messages in a row to a peer that takes several in one datagram, before the others have their turn.
 constexpr std::uint32_t kTurnMessages = 64;
 
@@ -26,27 +30,36 @@ Requester::Engine::Engine(const Codec& codec, RandomSource& random, const Reques
       random_{&random},
       options_{options},
       traits_{codec.traits()},
+      id_mask_{traits_.id_bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << traits_.id_bits) - 1},
       peers_{options.peers_max} {}
 
-StartResult Requester::Engine::start(Timestamp now, const Endpoint& peer, Bytes payload,
-                                     const RequestOptions& options) {
-  if (peer.port == 0 || peer.address.is_wildcard()) return {StartStatus::bad_peer, {}};
-  if (payload.size() > payload_bytes_max(peer)) return {StartStatus::too_large, {}};
+/// Why this cannot be asked, as far as it can be told without a look at the peer.
+std::optional<StartStatus> Requester::Engine::objection(const Endpoint& peer, Bytes payload) const {
+  if (peer.port == 0 || peer.address.is_wildcard()) return StartStatus::bad_peer;
+  if (payload.size() > payload_bytes_max(peer)) return StartStatus::too_large;
   if (!traits_.numbered) {
     // Formats made elsewhere may not take every payload; find out now, while the caller can be told.
     ByteVector trial(payload.size() + traits_.request_overhead_bytes);
     if (!codec_->encode_request({.number = 1, .done_below = 1}, payload, trial)) {
-      return {StartStatus::not_encodable, {}};
+      return StartStatus::not_encodable;
     }
   }
-  if (outstanding_ >= options_.outstanding_max) return {StartStatus::table_full, {}};
-  const std::uint32_t peer_index = peers_.find_or_add(peer, random_->next());
+  if (outstanding_ >= options_.outstanding_max) return StartStatus::table_full;
+  return std::nullopt;
+}
+
+StartResult Requester::Engine::start(Timestamp now, const Endpoint& to, Bytes payload,
+                                     const RequestOptions& options) {
+  if (const auto status = objection(to, payload)) [[unlikely]]
+    return {*status, {}};
+  const std::uint32_t peer_index = peers_.find_or_add(to, random_->next());
   if (peer_index == kNone || peers_[peer_index].numbers.full()) return {StartStatus::table_full, {}};
   const std::uint64_t key = channel_key(options.channel, peer_index);
   if (!traits_.numbered && by_channel_and_peer_.contains(key)) return {StartStatus::channel_taken, {}};
 
   const std::uint32_t slot = take_slot();
   RequestSlot& request = slots_[slot];
+  Peer& peer = peers_[peer_index];
   request.peer = peer_index;
   request.channel = options.channel;
   request.promiscuous = options.promiscuous;
@@ -57,9 +70,10 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& peer, Bytes 
   request.jitter = {options.jitter.part, std::max(options.jitter.whole, 1U)};
   request.started = now;
   request.deadline = later(now, options.deadline);
-  request.number = peers_[peer_index].numbers.add(slot);
+  request.number = peer.numbers.add(slot);
   request.id = random_->next();
-  request.payload.assign(payload.begin(), payload.end());
+  request.payload.resize(payload.size());
+  if (!payload.empty()) std::memcpy(request.payload.data(), payload.data(), payload.size());
 
   if (!traits_.numbered) {
     by_channel_and_peer_.emplace(key, slot);
@@ -69,10 +83,10 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& peer, Bytes 
   promiscuous_ += request.promiscuous ? 1 : 0;
   ++stats_.started;
   ever_started_ = true;
-  if (peers_[peer_index].outstanding++ == 0) peers_.mark_busy(peer_index);
+  if (peer.outstanding++ == 0) peers_.mark_busy(peer_index);
   timers_.set(slot, request.deadline);
   queue_fresh(now, slot);
-  return {StartStatus::started, handle_of(slot)};
+  return {StartStatus::started, {slot, request.generation}};
 }
 
 bool Requester::Engine::cancel(Timestamp now, RequestHandle request) {
@@ -168,7 +182,8 @@ Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableB
                            .life = request.life,
                            .bundles = options_.bundles,
                            .cookie = peer.cookie_view()};
-  const auto bytes = codec_->encode_request(stamp, request.payload, buffer);
+  const auto bytes = with_codec(
+      *codec_, [&](const auto& codec) { return codec.encode_request(stamp, request.payload, buffer); });
   HOLLER_CHECK(bytes.has_value());  // its size was checked when it was started
 
   if (request.attempts == 1) request.first_wait = first_wait(request, peer);
@@ -207,11 +222,7 @@ std::uint32_t Requester::Engine::take_slot() {
   }
   const std::uint32_t slot = free_.back();
   free_.pop_back();
-  ByteVector payload = std::move(slots_[slot].payload);  // its memory serves again
-  const std::uint32_t generation = slots_[slot].generation;
-  slots_[slot] = {};
-  slots_[slot].payload = std::move(payload);
-  slots_[slot].generation = generation;
+  static_cast<RequestCourse&>(slots_[slot]) = {};
   return slot;
 }
 
@@ -302,36 +313,46 @@ RequestEvent& Requester::Engine::end(Timestamp now, std::uint32_t slot, Outcome 
   RequestSlot& request = slots_[slot];
   Peer& peer = peers_[request.peer];
   peer.numbers.remove(request.number);
-  if (!traits_.numbered) {
-    by_channel_and_peer_.erase(channel_key(request.channel, request.peer));
-    const auto any = by_channel_.find(request.channel);
-    if (any != by_channel_.end() && any->second == slot) by_channel_.erase(any);
-  }
+  if (!traits_.numbered) [[unlikely]]
+    forget_channel(slot);
   --outstanding_;
   promiscuous_ -= request.promiscuous ? 1 : 0;
-  if (outcome == Outcome::answered) ++stats_.answered;
-  events_.push_back({.request = handle_of(slot),
-                     .channel = request.channel,
-                     .outcome = outcome,
-                     .peer = peer.endpoint,
-                     .from = peer.endpoint,
-                     .attempts = request.attempts,
-                     .mismatches = request.mismatches,
-                     .soft_error = request.soft_error,
-                     .heard = request.heard,
-                     .elapsed = now - request.started});
+  stats_.answered += outcome == Outcome::answered ? 1U : 0U;
+  RequestEvent& event = events_.emplace_back();
+  event.request = {slot, request.generation};
+  event.channel = request.channel;
+  event.outcome = outcome;
+  event.peer = peer.endpoint;
+  event.from = peer.endpoint;
+  event.attempts = request.attempts;
+  event.mismatches = request.mismatches;
+  event.soft_error = request.soft_error;
+  event.heard = request.heard;
+  event.elapsed = now - request.started;
   request.state = RequestState::free;
   ++request.generation;
-  if (request.payload.capacity() > 4096) request.payload = {};  // keep no large buffers in idle slots
+  if (request.payload.capacity() > kPayloadBytesKept) [[unlikely]]
+    request.payload = {};
   if (--peer.outstanding == 0) peers_.mark_idle(request.peer);
-  return events_.back();
+  return event;
+}
+
+/// It is no longer the one request of its channel.
+void Requester::Engine::forget_channel(std::uint32_t slot) {
+  const RequestSlot& request = slots_[slot];
+  by_channel_and_peer_.erase(channel_key(request.channel, request.peer));
+  const auto any = by_channel_.find(request.channel);
+  if (any != by_channel_.end() && any->second == slot) by_channel_.erase(any);
 }
 
 std::optional<RequestEvent> Requester::Engine::poll_event() {
-  if (events_.empty()) return std::nullopt;
+  std::optional<RequestEvent> event;
+  if (events_.empty()) return event;
+  event.emplace(events_.front());
+  events_.drop_front();
   // Not before: who keeps something for each slot must hear of the old request before there is a new one.
-  free_.push_back(events_.front().request.slot);
-  return events_.pop_front();
+  free_.push_back(event->request.slot);
+  return event;
 }
 
 std::size_t Requester::Engine::payload_bytes_max(const Endpoint& peer) const noexcept {

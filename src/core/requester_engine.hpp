@@ -11,6 +11,7 @@
 #include "core/fifo.hpp"
 #include "core/peer_table.hpp"
 #include "core/timer_queue.hpp"
+#include "wire/holler_codec.hpp"
 
 namespace holler {
 
@@ -23,8 +24,8 @@ enum class RequestState : std::uint8_t {
   resting,    // the server has been heard; the timer says when to ask again
 };
 
-/// One outstanding request.
-struct RequestSlot {
+/// What starts anew with each request that a slot takes.
+struct RequestCourse {
   static constexpr std::size_t kSendTimes = 4;
 
   RequestState state = RequestState::free;
@@ -37,7 +38,6 @@ struct RequestSlot {
   bool forbidden = false;
   bool id_spent = false;             // guessed at too often: nothing is believed until a repeat has a new one
   std::uint8_t repeats_granted = 0;  // at once, for "verify", "restarted", a smaller path MTU
-  std::uint32_t generation = 0;
   std::uint32_t peer = kNone;
   std::uint32_t channel = 0;
   std::uint32_t before = kNone;  // in the peer's list
@@ -57,9 +57,14 @@ struct RequestSlot {
   Duration backoff_max{};
   Ratio jitter;
   std::array<Timestamp, kSendTimes> sent{};  // of the last attempts, by attempt modulo kSendTimes
-  ByteVector payload;
 
   [[nodiscard]] Timestamp& sent_at(std::uint32_t attempt) noexcept { return sent[attempt % kSendTimes]; }
+};
+
+/// One outstanding request, or the place of one.
+struct RequestSlot : RequestCourse {
+  std::uint32_t generation = 0;
+  ByteVector payload;  // its memory serves the next request
 };
 
 class Requester::Engine {
@@ -67,7 +72,7 @@ class Requester::Engine {
   Engine(const Codec& codec, RandomSource& random, const RequesterOptions& options);
 
   // requester.cpp: the life of a request
-  StartResult start(Timestamp now, const Endpoint& peer, Bytes payload, const RequestOptions& options);
+  StartResult start(Timestamp now, const Endpoint& to, Bytes payload, const RequestOptions& options);
   bool cancel(Timestamp now, RequestHandle request);
   void handle_timeout(Timestamp now);
   std::optional<Transmit> poll_transmit(Timestamp now, MutableBytes buffer);
@@ -92,12 +97,10 @@ class Requester::Engine {
   RequesterStats take_stats() noexcept { return std::exchange(stats_, {}); }
 
  private:
-  /// Whose reply a datagram pretends to be, and what is wrong with it.
+  /// Whose reply a message pretends to be, and what is wrong with it.
   struct Match {
     std::uint32_t slot = kNone;
     std::optional<DropReason> drop;
-    ReplyView view;
-    bool believed = false;  ///< nothing shows that it is an answer, and `promiscuous` takes it for one
   };
   /// A peer whose new requests wait for others to share a datagram with.
   struct Held {
@@ -108,6 +111,8 @@ class Requester::Engine {
 
   // slots and lists
   std::uint32_t take_slot();
+  std::optional<StartStatus> objection(const Endpoint& peer, Bytes payload) const;
+  void forget_channel(std::uint32_t slot);
   std::uint32_t slot_of(RequestHandle request) const noexcept;
   RequestHandle handle_of(std::uint32_t slot) const noexcept { return {slot, slots_[slot].generation}; }
   void push_ready(std::uint32_t slot, RequestState state);
@@ -125,20 +130,27 @@ class Requester::Engine {
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
 
   // what arrives
-  Verdict handle_message(Timestamp now, const Arrival& arrival, const Match& found);
-  Match match(const Arrival& arrival) const;
-  Match match_numbered(const Arrival& arrival) const;
-  Match match_by_channel(const Arrival& arrival) const;
-  Verdict drop(DropReason reason, std::uint32_t slot);
+  ReplyView decode(Bytes message) const {
+    return with_codec(*codec_, [&](const auto& codec) { return codec.decode_reply(message); });
+  }
+  [[gnu::always_inline]] Match match(const Arrival& arrival, const ReplyView& view) const;
+  [[gnu::always_inline]] Match match_number(const Arrival& arrival, const ReplyView& view) const;
+  Match match_channel(const Arrival& arrival) const;
+  Verdict drop(DropReason reason, std::uint32_t slot, Bytes rest);
+  Verdict believe_or_drop(Timestamp now, const Arrival& arrival, const Match& found, Bytes rest);
   void note_guess(RequestSlot& request) noexcept;
   std::uint32_t promiscuous_slot(std::uint32_t channel) const noexcept;
-  void use(Timestamp now, const Match& found, const Endpoint& from);
+  [[gnu::always_inline]] std::optional<DropReason> prepare(std::uint32_t slot, const ReplyView& view);
+  [[gnu::always_inline]] void use(Timestamp now, std::uint32_t slot, const ReplyView& view,
+                                  const Endpoint& from);
+  void heed(Timestamp now, std::uint32_t slot, const ReplyView& view);
   /// The life that the peer has now began before the request was exposed to any other.
   bool lived_through(const RequestSlot& request) const noexcept {
     return peers_[request.peer].life_since <= request.exposed;
   }
-  void learn_life(Timestamp now, std::uint32_t slot, const ReplyView& view);
-  std::optional<Duration> learn(Timestamp now, RequestSlot& request, const ReplyView& view);
+  [[gnu::always_inline]] void learn_life(Timestamp now, RequestSlot& request, const ReplyView& view);
+  [[gnu::always_inline]] std::optional<Duration> learn(Timestamp now, RequestSlot& request,
+                                                       const ReplyView& view);
   void rest(Timestamp now, std::uint32_t slot, const ReplyView& view);
   bool grant_repeat(std::uint32_t slot);
   void keep_cookie(std::uint32_t peer, Bytes cookie);
@@ -154,6 +166,7 @@ class Requester::Engine {
   RandomSource* random_;
   RequesterOptions options_;
   CodecTraits traits_;
+  std::uint64_t id_mask_;  // the bits of an ID that travel
   PeerTable peers_;
   std::vector<RequestSlot> slots_;
   std::vector<std::uint32_t> free_;

@@ -31,101 +31,79 @@ constexpr bool is_mismatch(DropReason reason) {
 
 }  // namespace
 
-Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival) {
-  ++(arrival.continued ? stats_.bundled : stats_.received);
-  Match found = match(arrival);
-  if (found.drop && promiscuous_ > 0) {
-    const std::uint32_t slot = promiscuous_slot(arrival.channel);
-    if (slot != kNone) {
-      found = {.slot = slot,
-               .drop = {},
-               .view = {.kind = ReplyKind::reply, .payload = arrival.bytes},
-               .believed = true};
-    }
-  }
-  Verdict verdict = handle_message(now, arrival, found);
-  verdict.rest = found.view.rest;
+/// What is no answer, unless somebody wants to believe anything.
+/// @param rest  what follows it in the datagram
+Verdict Requester::Engine::believe_or_drop(Timestamp now, const Arrival& arrival, const Match& found,
+                                           Bytes rest) {
+  const std::uint32_t slot = promiscuous_ > 0 ? promiscuous_slot(arrival.channel) : kNone;
+  if (slot == kNone) return drop(*found.drop, found.slot, rest);
+  const Verdict verdict{.used = ReplyKind::reply, .request = handle_of(slot), .rest = {}};
+  // What anybody may have said tells nothing of the peer and of the path to it.
+  slots_[slot].heard = true;
+  RequestEvent& event = end(now, slot, Outcome::answered);
+  event.from = arrival.from;
+  event.payload = arrival.bytes;
   return verdict;
 }
 
-Verdict Requester::Engine::handle_message(Timestamp now, const Arrival& arrival, const Match& found) {
-  if (found.drop) return drop(*found.drop, found.slot);
-  const RequestHandle request = handle_of(found.slot);
-  if (found.view.kind == ReplyKind::restarted && found.view.life == slots_[found.slot].life) {
-    return drop(DropReason::late, found.slot);  // about a copy from before this life was known
+/// A last look at what only notes can say.
+inline std::optional<DropReason> Requester::Engine::prepare(std::uint32_t slot, const ReplyView& view) {
+  if (view.kind == ReplyKind::restarted && view.life == slots_[slot].life) {
+    return DropReason::late;  // about a copy from before this life was known
   }
-  if (found.view.kind == ReplyKind::verify) {
+  if (view.kind == ReplyKind::verify) {
     // Also where it is not asked again at once: with an old cookie it would never be answered.
-    keep_cookie(slots_[found.slot].peer, found.view.cookie);
-    if (!grant_repeat(found.slot)) return drop(DropReason::over_limit, found.slot);
+    keep_cookie(slots_[slot].peer, view.cookie);
+    if (!grant_repeat(slot)) return DropReason::over_limit;
   }
-  use(now, found, arrival.from);
-  return {.used = found.view.kind, .request = request};
+  return std::nullopt;
 }
 
-Requester::Engine::Match Requester::Engine::match(const Arrival& arrival) const {
-  if (arrival.truncated) return {.drop = DropReason::truncated};
-  Match found = traits_.numbered ? match_numbered(arrival) : match_by_channel(arrival);
+inline Requester::Engine::Match Requester::Engine::match(const Arrival& arrival,
+                                                         const ReplyView& view) const {
+  Match found = traits_.numbered ? match_number(arrival, view) : match_channel(arrival);
   if (found.drop) return found;
   const RequestSlot& request = slots_[found.slot];
-  const std::uint64_t mask =
-      traits_.id_bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << traits_.id_bits) - 1;
-  if (request.channel != arrival.channel) {
+  if (view.kind == ReplyKind::dropped) {
+    found.drop = view.drop;
+  } else if (request.channel != arrival.channel) {
     found.drop = DropReason::wrong_source;
-  } else if (((found.view.id ^ request.id) & mask) != 0 || request.id_spent) {
+  } else if (((view.id ^ request.id) & id_mask_) != 0 || request.id_spent) {
     found.drop = DropReason::wrong_id;
   } else if (request.attempts == 0) {
     found.drop = DropReason::no_request;  // the right ID of what was never sent: our own memory has leaked
-  } else if (found.view.kind == ReplyKind::reply) {
-    found.drop = codec_->mismatch(request.payload, found.view);
+  } else if (view.kind == ReplyKind::reply) {
+    found.drop =
+        with_codec(*codec_, [&](const auto& codec) { return codec.mismatch(request.payload, view); });
   }
   return found;
 }
 
-Requester::Engine::Match Requester::Engine::match_numbered(const Arrival& arrival) const {
-  Match found{.view = codec_->decode_reply(arrival.bytes)};
-  if (found.view.kind == ReplyKind::dropped) {
-    found.drop = found.view.drop;
-    return found;
-  }
+inline Requester::Engine::Match Requester::Engine::match_number(const Arrival& arrival,
+                                                                const ReplyView& view) const {
+  if (view.kind == ReplyKind::dropped) return {.slot = kNone, .drop = view.drop};
   const auto peer = peers_.find(arrival.from);
   if (!peer) {
-    found.drop = outstanding_ == 0 ? DropReason::no_request : DropReason::wrong_source;
-    return found;
+    return {.slot = kNone, .drop = outstanding_ == 0 ? DropReason::no_request : DropReason::wrong_source};
   }
   const NumberRing& numbers = peers_[*peer].numbers;
-  if (const auto slot = numbers.find(found.view.number)) {
-    found.slot = *slot;
-  } else {
-    found.drop = found.view.number < numbers.next() ? DropReason::late : DropReason::wrong_id;
-  }
-  return found;
+  if (const auto slot = numbers.find(view.number)) return {.slot = *slot, .drop = {}};
+  return {.slot = kNone, .drop = view.number < numbers.next() ? DropReason::late : DropReason::wrong_id};
 }
 
-Requester::Engine::Match Requester::Engine::match_by_channel(const Arrival& arrival) const {
-  Match found;
+Requester::Engine::Match Requester::Engine::match_channel(const Arrival& arrival) const {
   if (const auto peer = peers_.find(arrival.from)) {
     const auto known = by_channel_and_peer_.find(channel_key(arrival.channel, *peer));
-    if (known != by_channel_and_peer_.end()) found.slot = known->second;
+    if (known != by_channel_and_peer_.end()) return {.slot = known->second, .drop = {}};
   }
-  if (found.slot == kNone) {
-    const auto other = by_channel_.find(arrival.channel);
-    if (other != by_channel_.end()) {
-      found.slot = other->second;
-      found.drop = DropReason::wrong_source;
-    } else {
-      found.drop = !ever_started_ ? DropReason::no_request : DropReason::late;
-    }
-    return found;
-  }
-  found.view = codec_->decode_reply(arrival.bytes);
-  if (found.view.kind == ReplyKind::dropped) found.drop = found.view.drop;
-  return found;
+  const auto other = by_channel_.find(arrival.channel);
+  if (other != by_channel_.end()) return {.slot = other->second, .drop = DropReason::wrong_source};
+  return {.slot = kNone, .drop = !ever_started_ ? DropReason::no_request : DropReason::late};
 }
 
-Verdict Requester::Engine::drop(DropReason reason, std::uint32_t slot) {
+Verdict Requester::Engine::drop(DropReason reason, std::uint32_t slot, Bytes rest) {
   stats_.dropped.add(reason);
-  Verdict verdict{.drop = reason};
+  Verdict verdict{.drop = reason, .rest = rest};
   const bool mismatch = is_mismatch(reason);
   if (slot != kNone) {
     verdict.request = handle_of(slot);
@@ -157,53 +135,57 @@ std::uint32_t Requester::Engine::promiscuous_slot(std::uint32_t channel) const n
   return kNone;
 }
 
-void Requester::Engine::use(Timestamp now, const Match& found, const Endpoint& from) {
-  const std::uint32_t slot = found.slot;
-  const ReplyView& view = found.view;
+inline void Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& view,
+                                   const Endpoint& from) {
   RequestSlot& request = slots_[slot];
-  // What anybody may have said tells nothing of the peer and of the path to it.
-  const auto network = found.believed ? std::nullopt : learn(now, request, view);
+  const auto network = learn(now, request, view);
   request.heard = true;
-  if (!found.believed) peers_[request.peer].bundles = view.bundles;
-  if (view.life != 0) learn_life(now, slot, view);
+  peers_[request.peer].bundles = view.bundles;
+  if (view.life != 0) learn_life(now, request, view);
   const bool maybe_repeated = view.life != 0 && request.doubtful && !lived_through(request);
+  if (view.kind == ReplyKind::reply) [[likely]] {
+    RequestEvent& event = end(now, slot, Outcome::answered);
+    event.from = from;
+    event.payload = view.payload;
+    event.rtt = network;
+    event.maybe_repeated = maybe_repeated;
+    if (traits_.numbered) event.hold = view.hold;
+    return;
+  }
+  if (view.kind == ReplyKind::refused) {
+    RequestEvent& event = end(now, slot, Outcome::declined);
+    event.reason = view.reason;
+    event.maybe_repeated = maybe_repeated;
+    return;
+  }
+  heed(now, slot, view);
+}
+
+/// A note after which the request goes on.
+void Requester::Engine::heed(Timestamp now, std::uint32_t slot, const ReplyView& view) {
   switch (view.kind) {
-    case ReplyKind::reply: {
-      RequestEvent& event = end(now, slot, Outcome::answered);
-      event.from = from;
-      event.payload = view.payload;
-      event.rtt = network;
-      event.maybe_repeated = maybe_repeated;
-      if (traits_.numbered && !found.believed) event.hold = view.hold;
-      break;
-    }
     case ReplyKind::working:
       ++stats_.working;
-      request.heard_busy = false;
+      slots_[slot].heard_busy = false;
       rest(now, slot, view);
       break;
     case ReplyKind::busy:
       ++stats_.busy;
-      request.heard_busy = true;
+      slots_[slot].heard_busy = true;
       rest(now, slot, view);
       break;
-    case ReplyKind::refused: {
-      RequestEvent& event = end(now, slot, Outcome::declined);
-      event.reason = view.reason;
-      event.maybe_repeated = maybe_repeated;
-      break;
-    }
-    case ReplyKind::verify: break;  // handle_datagram has kept the cookie and queued the request
     case ReplyKind::restarted:
       ++stats_.restarted;
       meet_other_life(now, slot, view);
       break;
+    case ReplyKind::verify: break;  // `prepare` has kept the cookie and queued the request
+    case ReplyKind::reply:
+    case ReplyKind::refused:
     case ReplyKind::dropped: break;
   }
 }
 
-void Requester::Engine::learn_life(Timestamp now, std::uint32_t slot, const ReplyView& view) {
-  RequestSlot& request = slots_[slot];
+inline void Requester::Engine::learn_life(Timestamp now, RequestSlot& request, const ReplyView& view) {
   Peer& peer = peers_[request.peer];
   if (peer.life != view.life) {
     peer.life = view.life;
@@ -218,7 +200,8 @@ void Requester::Engine::learn_life(Timestamp now, std::uint32_t slot, const Repl
 
 /// Takes what an answer tells about the path: time, and that there is room.
 /// @return the time in the network, where it is known which transmission was answered
-std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request, const ReplyView& view) {
+inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request,
+                                                        const ReplyView& view) {
   Peer& peer = peers_[request.peer];
   // "Busy" says that the path has room and the server has not: no reason to send it more.
   if (request.state == RequestState::in_flight && view.kind != ReplyKind::busy) {
@@ -234,6 +217,22 @@ std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& req
   const Duration hold = std::clamp(view.hold, Duration::zero(), total);
   peer.rtt.on_sample(total - hold + std::min(hold, kHoldCountedMax));
   return total - hold;
+}
+
+Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival) {
+  ++(arrival.continued ? stats_.bundled : stats_.received);
+  if (arrival.truncated) [[unlikely]] {
+    return believe_or_drop(now, arrival, {.slot = kNone, .drop = DropReason::truncated}, {});
+  }
+  const ReplyView view = decode(arrival.bytes);
+  const Match found = match(arrival, view);
+  if (found.drop) [[unlikely]]
+    return believe_or_drop(now, arrival, found, view.rest);
+  if (const auto fault = prepare(found.slot, view)) [[unlikely]]
+    return drop(*fault, found.slot, view.rest);
+  const Verdict verdict{.used = view.kind, .request = handle_of(found.slot), .rest = view.rest};
+  use(now, found.slot, view, arrival.from);
+  return verdict;
 }
 
 /// The server has the request, or has no time for it: leave it alone for as long as it asks.

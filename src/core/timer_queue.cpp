@@ -19,10 +19,14 @@ constexpr std::uint64_t tick_after(std::uint64_t when, unsigned tick_bits) noexc
 constexpr std::uint64_t number_of(Timestamp when) noexcept {
   return static_cast<std::uint64_t>(when.time_since_epoch().count()) ^ std::uint64_t{1} << 63U;
 }
+constexpr Timestamp time_of(std::uint64_t number) noexcept {
+  return Timestamp{Duration{static_cast<std::int64_t>(number ^ std::uint64_t{1} << 63U)}};
+}
 
 }  // namespace
 
-void TimerQueue::set(std::uint32_t slot, Timestamp when) {
+/// To an earlier place than its item has, or from none.
+void TimerQueue::move(std::uint32_t slot, Timestamp when) {
   if (when == kNever) {
     remove(slot);
     return;
@@ -34,18 +38,11 @@ void TimerQueue::set(std::uint32_t slot, Timestamp when) {
   if (timer.position == 0) {
     file(slot, when);
   } else if (timer.position == kFiled) {
-    if (number_of(when) >= start_of(timer.bucket)) return;
     unlink(slot);
     file(slot, when);
-  } else if (when < heap_[timer.position - 1].when) {
+  } else {
     sift_up(timer.position - 1, {when, slot});
   }
-}
-
-void TimerQueue::remove(std::uint32_t slot) noexcept {
-  if (slot >= slots_.size() || slots_[slot].due == kNever) return;
-  slots_[slot].due = kNever;
-  --size_;
 }
 
 Timestamp TimerQueue::next() const {
@@ -86,11 +83,12 @@ void TimerQueue::link(std::uint32_t slot, std::uint64_t when) const {
   Wheel& wheel = *wheel_;
   const std::uint64_t apart = (when ^ wheel.horizon) >> Wheel::kTickBits;
   const unsigned level = apart == 0 ? 0 : (static_cast<unsigned>(std::bit_width(apart)) - 1) / kLevelBits;
-  const auto place = static_cast<std::uint32_t>(when >> (Wheel::kTickBits + kLevelBits * level)) & 255U;
-  const std::uint32_t bucket = level << kLevelBits | place;
+  const unsigned shift = Wheel::kTickBits + kLevelBits * level;
+  const std::uint32_t bucket = level << kLevelBits | (static_cast<std::uint32_t>(when >> shift) & 255U);
   Slot& timer = slots_[slot];
   timer.position = kFiled;
   timer.bucket = bucket;
+  timer.filed = time_of(when >> shift << shift);
   timer.before = kNone;
   timer.after = std::exchange(wheel.heads[bucket], slot);
   if (timer.after != kNone) slots_[timer.after].before = slot;
@@ -101,13 +99,19 @@ void TimerQueue::link(std::uint32_t slot, std::uint64_t when) const {
 void TimerQueue::unlink(std::uint32_t slot) const {
   Wheel& wheel = *wheel_;
   Slot& timer = slots_[slot];
-  timer.position = 0;
+  take_out(slot);
   (timer.before == kNone ? wheel.heads[timer.bucket] : slots_[timer.before].after) = timer.after;
   if (timer.after != kNone) slots_[timer.after].before = timer.before;
   if (wheel.heads[timer.bucket] == kNone) {
     wheel.occupied[timer.bucket / 64] &= ~(std::uint64_t{1} << timer.bucket % 64);
   }
   --wheel.items;
+}
+
+/// Its item stands nowhere from now on.
+void TimerQueue::take_out(std::uint32_t slot) const noexcept {
+  slots_[slot].position = 0;
+  slots_[slot].filed = kNever;
 }
 
 /// The earliest time that a bucket can hold. All levels above its own are at the horizon's time.
@@ -126,7 +130,7 @@ void TimerQueue::refile(std::uint32_t bucket) const {
   while (slot != kNone) {
     Slot& timer = slots_[slot];
     const std::uint32_t after = timer.after;
-    timer.position = 0;
+    take_out(slot);
     --wheel.items;
     if (timer.due != kNever) {
       if (number_of(timer.due) >= wheel.horizon) {
@@ -186,7 +190,7 @@ void TimerQueue::divide() const {
   wheel_->horizon = tick_after(first, Wheel::kTickBits);
   heap_most_ = all.size();  // not again while they are dealt out
   for (const std::uint32_t slot : all) {
-    slots_[slot].position = 0;
+    take_out(slot);
     if (slots_[slot].due != kNever) file(slot, slots_[slot].due);
   }
   // Dividing costs as much as there are items: it has to be worth while.
@@ -213,7 +217,7 @@ void TimerQueue::tidy() const {
 }
 
 void TimerQueue::drop_top() const {
-  slots_[heap_.front().slot].position = 0;
+  take_out(heap_.front().slot);
   const Item last = heap_.back();
   heap_.pop_back();
   if (!heap_.empty()) sift_down(0, last);
@@ -222,6 +226,7 @@ void TimerQueue::drop_top() const {
 void TimerQueue::place(std::size_t position, Item item) const {
   heap_[position] = item;
   slots_[item.slot].position = static_cast<std::uint32_t>(position + 1);
+  slots_[item.slot].filed = item.when;
 }
 
 void TimerQueue::sift_up(std::size_t position, Item item) const {

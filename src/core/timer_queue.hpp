@@ -23,8 +23,21 @@ namespace holler {
 class TimerQueue {
  public:
   /// Sets or moves the timer of a slot; kNever removes it.
-  void set(std::uint32_t slot, Timestamp when);
-  void remove(std::uint32_t slot) noexcept;
+  void set(std::uint32_t slot, Timestamp when) {
+    const bool stays = slot < slots_.size() && slots_[slot].filed <= when && when != kNever;
+    if (!stays) [[unlikely]] {
+      move(slot, when);
+      return;
+    }
+    Slot& timer = slots_[slot];
+    size_ += timer.due == kNever ? 1U : 0U;
+    timer.due = when;
+  }
+  void remove(std::uint32_t slot) noexcept {
+    if (slot >= slots_.size() || slots_[slot].due == kNever) return;
+    slots_[slot].due = kNever;
+    --size_;
+  }
   /// When the earliest timer is due; kNever for none. Puts right what has come to the front.
   [[nodiscard]] Timestamp next() const;
   /// Removes and returns a slot whose time has come.
@@ -41,7 +54,9 @@ class TimerQueue {
     std::uint32_t slot;
   };
   struct Slot {
-    Timestamp due = kNever;      // the true time
+    Timestamp due = kNever;  // the true time
+    Timestamp filed =
+        kNever;  // where its item stands: in the heap its time, or its bucket's first; kNever: nowhere
     std::uint32_t position = 0;  // of its item in the heap, plus 1; 0 for none
     std::uint32_t bucket = 0;    // where it is filed: level * 256 + place; and its neighbours there
     std::uint32_t before = kNone;
@@ -58,9 +73,11 @@ class TimerQueue {
     std::size_t items = 0;
   };
 
+  void move(std::uint32_t slot, Timestamp when);
   void file(std::uint32_t slot, Timestamp when) const;
   void link(std::uint32_t slot, std::uint64_t when) const;
   void unlink(std::uint32_t slot) const;
+  void take_out(std::uint32_t slot) const noexcept;
   [[nodiscard]] std::uint64_t start_of(std::uint32_t bucket) const noexcept;
   void refile(std::uint32_t bucket) const;
   void move_horizon(std::uint64_t to) const;
