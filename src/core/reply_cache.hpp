@@ -1,9 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "holler/bytes.hpp"
@@ -78,13 +78,13 @@ class ReplyCache {
 
   /// @param asker       where this copy has come from; a new entry begins with it
   /// @param keep_until  when the last copy of this request can have arrived
-  [[nodiscard]] Lookup find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
+  [[nodiscard]] [[gnu::always_inline]] inline Lookup find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
                                    std::uint64_t id, const Address& asker, Timestamp keep_until,
                                    std::size_t gap_max = kGapStranger);
   /// @return nullptr if it is not remembered
   [[nodiscard]] CachedReply* find(const RequestKey& key);
   /// The same where the place of the conversation is known, which saves a search.
-  [[nodiscard]] CachedReply* find(std::uint32_t place, const RequestKey& key) noexcept;
+  [[nodiscard]] inline CachedReply* find(std::uint32_t place, const RequestKey& key) noexcept;
   void store(CachedReply& entry, Bytes payload) {
     payload_bytes_ += payload.size() - entry.payload.size();
     entry.payload.assign(payload);
@@ -130,12 +130,23 @@ class ReplyCache {
   static CachedReply& at(Conversation& conversation, std::uint64_t number) noexcept {
     return conversation.entries[number & (conversation.entries.size() - 1)];
   }
-  [[nodiscard]] std::optional<std::uint32_t> place_of(std::uint64_t conversation);
-  Conversation* open(std::uint64_t id, std::uint64_t base);
-  void advance(Conversation& conversation, std::uint64_t base);
-  [[nodiscard]] bool make_room(Conversation& conversation, std::uint64_t number, std::size_t gap_max);
-  void clear(Conversation& conversation, CachedReply& entry);
+  bool is_at(std::uint32_t place, std::uint64_t conversation) const noexcept {
+    return place < conversations_.size() && conversations_[place].open &&
+           conversations_[place].id == conversation;
+  }
+  /// @return kNowhere if it is not known
+  [[nodiscard]] std::uint32_t place_of(std::uint64_t conversation) {
+    return is_at(last_place_, conversation) ? last_place_ : look_up(conversation);
+  }
+  [[nodiscard]] std::uint32_t look_up(std::uint64_t conversation);
+  [[nodiscard]] std::uint32_t open(std::uint64_t id, std::uint64_t base);
+  inline void advance(Conversation& conversation, std::uint64_t base);
+  [[nodiscard]] bool widen(Conversation& conversation, std::size_t gap);
+  inline void clear(Conversation& conversation, CachedReply& entry);
   void close(std::uint32_t slot);
+
+  static constexpr std::uint32_t kNowhere = 0xffffffff;
+  static constexpr std::size_t kSparseness = 8;
 
   Limits limits_;
   std::vector<Conversation> conversations_;
@@ -147,5 +158,72 @@ class ReplyCache {
   std::size_t places_ = 0;
   std::size_t payload_bytes_ = 0;
 };
+
+ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
+                                           std::uint64_t id, const Address& asker, Timestamp keep_until,
+                                           std::size_t gap_max) {
+  std::uint32_t place = place_of(key.conversation);
+  if (place != kNowhere) {
+    Conversation& conversation = conversations_[place];
+    if (key.number < conversation.base) return {Finding::done, nullptr};
+    advance(conversation, done_below);
+    if (key.number - conversation.base < conversation.entries.size()) {
+      CachedReply& entry = at(conversation, key.number);
+      if (entry.state != CachedReply::State::absent) {
+        if (entry.id != id) return {Finding::wrong_id, nullptr};
+        conversation.keep_until = std::max(conversation.keep_until, keep_until);
+        return {Finding::known, &entry, place};
+      }
+    }
+  }
+  if (payload_bytes_ >= limits_.payload_bytes_max) return {Finding::full, nullptr};
+  const bool opened = place == kNowhere;
+  if (opened) place = open(key.conversation, done_below);
+  if (place == kNowhere) return {Finding::full, nullptr};
+  Conversation& conversation = conversations_[place];
+  const std::uint64_t gap = key.number - conversation.base;
+  if (gap > gap_max + kSparseness * conversation.count ||
+      (gap >= conversation.entries.size() && !widen(conversation, gap))) {
+    if (opened) close(place);
+    return {Finding::full, nullptr};
+  }
+  conversation.keep_until = std::max({conversation.keep_until, keep_until, now});
+  if (opened) timers_.set(place, conversation.keep_until);
+  CachedReply& entry = at(conversation, key.number);
+  entry.state = CachedReply::State::at_work;
+  entry.verified = entry.reply_sent = false;
+  entry.id = id;
+  entry.asker = asker;
+  entry.wire_received = entry.wire_sent = 0;
+  ++conversation.count;
+  ++requests_;
+  return {Finding::fresh, &entry, place};
+}
+
+CachedReply* ReplyCache::find(std::uint32_t place, const RequestKey& key) noexcept {
+  if (!is_at(place, key.conversation)) return nullptr;
+  Conversation& conversation = conversations_[place];
+  // Below the base it wraps round, and is far beyond.
+  if (key.number - conversation.base >= conversation.entries.size()) return nullptr;
+  CachedReply& entry = at(conversation, key.number);
+  return entry.state == CachedReply::State::absent ? nullptr : &entry;
+}
+
+/// Forgets everything below `base`, on the word of the asker.
+void ReplyCache::advance(Conversation& conversation, std::uint64_t base) {
+  if (base <= conversation.base) return;
+  const std::uint64_t places = std::min<std::uint64_t>(base - conversation.base, conversation.entries.size());
+  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
+  conversation.base = base;
+}
+
+void ReplyCache::clear(Conversation& conversation, CachedReply& entry) {
+  if (entry.state == CachedReply::State::absent) return;
+  payload_bytes_ -= entry.payload.size();
+  --requests_;
+  --conversation.count;
+  entry.state = CachedReply::State::absent;
+  entry.payload.clear();
+}
 
 }  // namespace holler

@@ -83,7 +83,7 @@ PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, By
     return reply;
   }
   CachedReply* entry = entry_of(copy);
-  if (remember(now, copy, entry, payload)) reply = write(now, {}, copy, entry, payload, buffer);
+  if (remember(now, copy, entry, payload)) reply = write_reply(now, copy, entry, payload, buffer);
   close_job(handle.slot);
   return reply;
 }
@@ -198,76 +198,84 @@ void Responder::Engine::release_waiting(Timestamp now) {
   for (const Turn& one : together) leaving_.push_back(one.second);
 }
 
+/// @return `written`, or `taken` where nothing may be said; so do the others that write
 PromptReply Responder::Engine::write(Timestamp now, const Leaving& leaving, MutableBytes buffer) {
   const Job& job = jobs_[leaving.job];
   CachedReply* entry = entry_of(job.copy);
-  Bytes payload;
-  if (leaving.message.kind == ReplyKind::reply) {
-    // Declared done since it was queued, or forgotten and handed out again.
-    const bool there = entry != nullptr && entry->state == CachedReply::State::replied;
-    if (job.copy.identified && !there) return {};
-    payload = entry != nullptr ? entry->payload.bytes() : Bytes{job.payload};
+  if (leaving.message.kind != ReplyKind::reply) {
+    return write_note(now, leaving.message, job.copy, entry, buffer);
   }
-  return write(now, leaving.message, job.copy, entry, payload, buffer);
+  // Declared done since it was queued, or forgotten and handed out again.
+  const bool there = entry != nullptr && entry->state == CachedReply::State::replied;
+  if (job.copy.identified && !there) return {.state = PromptReply::State::taken};
+  const Bytes payload = entry != nullptr ? entry->payload.bytes() : Bytes{job.payload};
+  return write_reply(now, job.copy, entry, payload, buffer);
 }
 
-/// @return `written`, or `taken` where nothing may be said
-PromptReply Responder::Engine::write(Timestamp now, const Message& message, const RequestCopy& copy,
-                                     CachedReply* entry, Bytes payload, MutableBytes buffer) {
-  PromptReply result{.state = PromptReply::State::taken};
-  const auto kind = fitting(message.kind, copy, entry, payload.size());
-  if (!kind) return result;
-  if (*kind != ReplyKind::reply) payload = {};
-  KeyedHash::Digest cookie;
-  const bool proof = *kind == ReplyKind::verify;
-  if (proof) cookie = cookie_for(now, copy.origin.asker, 0);
-  const ReplyStamp stamp{.kind = *kind,
-                         .number = copy.key.number,
-                         .id = copy.id,
-                         .attempt = copy.attempt,
-                         .hold = std::max(now - copy.origin.received, Duration::zero()),
-                         .retry_after = message.retry_after,
-                         .life = life_,
-                         .age = age(now),
-                         .reason = message.reason,
-                         .bundles = options_.bundles,
-                         .payload_bytes = payload.size(),
-                         .cookie = proof ? Bytes{cookie} : Bytes{}};
-  const auto header = copy.format->codec->encode_reply_header(stamp, buffer);
-  if (!header) {  // this format has no such note: a plain reply that is too large for its asker
-    if (proof) stats_.dropped.add(DropReason::amplification);
-    return result;
+inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                           Bytes payload, MutableBytes buffer) {
+  const std::size_t bytes = copy.format->reply_header_bytes + payload.size();
+  if (has_no_limit(copy, entry) || within_amplification(copy, entry, wire_bytes(copy.origin.asker, bytes)))
+      [[likely]] {
+    return encode(now, {}, copy, entry, payload, {}, buffer);
   }
-  HOLLER_CHECK(*header + payload.size() <= buffer.size());
-  if (!payload.empty()) std::memcpy(buffer.data() + *header, payload.data(), payload.size());
-  const std::size_t bytes = *header + payload.size();
-  if (entry != nullptr && entry->asker == copy.origin.asker.address)
-    entry->wire_sent += wire_bytes(copy.origin.asker, bytes);
-  result.state = PromptReply::State::written;
-  result.kind = *kind;
-  result.repeat = count_sent(*kind, entry);
-  result.sharing = copy.sharing();
-  result.bytes = static_cast<std::uint32_t>(bytes);
+  return write_instead(now, copy, entry, buffer);
+}
+
+/// What may be said in place of a reply that is too much for an address that may be forged.
+PromptReply Responder::Engine::write_instead(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                             MutableBytes buffer) {
+  // The reply may have gone out for another copy, and left no room for anything more.
+  const std::size_t note =
+      wire_bytes(copy.origin.asker, copy.format->reply_header_bytes + sizeof(KeyedHash::Digest));
+  const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
+  // Nor is it known what has gone to an address that others have asked from since.
+  const bool nothing = copy.identified && (entry->asker != copy.origin.asker.address ||
+                                           entry->wire_sent + note > entry->wire_received * most);
+  PromptReply result{.state = PromptReply::State::taken};
+  if (!nothing) result = write_note(now, {.kind = ReplyKind::verify}, copy, entry, buffer);
+  // This format may have no such note.
+  if (result.state != PromptReply::State::written) stats_.dropped.add(DropReason::amplification);
   return result;
 }
 
-/// What may be said in place of it where it is too much for an address that may be forged.
-/// @return nullopt where nothing may
-std::optional<ReplyKind> Responder::Engine::fitting(ReplyKind kind, const RequestCopy& copy,
-                                                    const CachedReply* entry, std::size_t payload_bytes) {
-  if (kind != ReplyKind::reply || has_no_limit(copy, entry)) return kind;
-  const std::size_t header = copy.format->reply_header_bytes;
-  if (within_amplification(copy, entry, wire_bytes(copy.origin.asker, header + payload_bytes))) return kind;
-  // The reply may have gone out for another copy, and left no room for anything more.
-  const std::size_t note = wire_bytes(copy.origin.asker, header + sizeof(KeyedHash::Digest));
-  const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
-  // Nor is it known what has gone to an address that others have asked from since.
-  if (copy.identified &&
-      (entry->asker != copy.origin.asker.address || entry->wire_sent + note > entry->wire_received * most)) {
-    stats_.dropped.add(DropReason::amplification);
-    return std::nullopt;
+PromptReply Responder::Engine::write_note(Timestamp now, const Message& message, const RequestCopy& copy,
+                                          CachedReply* entry, MutableBytes buffer) {
+  if (message.kind != ReplyKind::verify) return encode(now, message, copy, entry, {}, {}, buffer);
+  return encode(now, message, copy, entry, {}, cookie_for(now, copy.origin.asker, 0), buffer);
+}
+
+inline PromptReply Responder::Engine::encode(Timestamp now, const Message& message, const RequestCopy& copy,
+                                      CachedReply* entry, Bytes payload, Bytes cookie, MutableBytes buffer) {
+  PromptReply result{.state = PromptReply::State::taken};
+  const auto header = with_codec(*copy.format->codec, [&](const auto& codec) {
+    return codec.encode_reply_header({.kind = message.kind,
+                                      .number = copy.key.number,
+                                      .id = copy.id,
+                                      .attempt = copy.attempt,
+                                      .hold = std::max(now - copy.origin.received, Duration::zero()),
+                                      .retry_after = message.retry_after,
+                                      .life = life_,
+                                      .age = age(now),
+                                      .reason = message.reason,
+                                      .bundles = options_.bundles,
+                                      .payload_bytes = payload.size(),
+                                      .cookie = cookie},
+                                     buffer);
+  });
+  if (!header) return result;  // this format has no such note
+  const std::size_t bytes = *header + payload.size();
+  HOLLER_CHECK(bytes <= buffer.size());
+  if (!payload.empty()) std::memcpy(buffer.data() + *header, payload.data(), payload.size());
+  if (entry != nullptr && entry->asker == copy.origin.asker.address) {
+    entry->wire_sent += wire_bytes(copy.origin.asker, bytes);
   }
-  return ReplyKind::verify;
+  result.state = PromptReply::State::written;
+  result.kind = message.kind;
+  result.repeat = count_sent(message.kind, entry);
+  result.sharing = copy.sharing();
+  result.bytes = static_cast<std::uint32_t>(bytes);
+  return result;
 }
 
 /// @return whether it is a reply that has been sent before

@@ -12,6 +12,7 @@
 #include "core/fifo.hpp"
 #include "core/reply_cache.hpp"
 #include "core/timer_queue.hpp"
+#include "wire/holler_codec.hpp"
 
 namespace holler {
 
@@ -115,25 +116,29 @@ class Responder::Engine {
   };
 
   // What arrives. Its copy stands in the spare job, where it stays if it is to stay.
-  ReceiptResult receive(Timestamp now, Bytes bytes, bool continued);
-  ReceiptResult receive_foreign(Timestamp now, Bytes bytes, bool continued);
-  ReceiptResult receive_message(Timestamp now, const Format& format, const RequestView& view, Bytes bytes,
-                                bool continued);
-  ReceiptResult drop(DropReason reason);
-  ReceiptResult receive_identified(Timestamp now, const RequestView& view);
-  ReceiptResult receive_repeat(CachedReply& entry);
-  ReceiptResult decline(const Message& note);
-  ReceiptResult decline_busy(Duration retry_after);
+  [[gnu::always_inline]] ReceiptResult receive(Timestamp now, Bytes bytes, bool continued);
+  [[gnu::noinline]] ReceiptResult receive_foreign(Timestamp now, Bytes bytes, bool continued);
+  [[gnu::always_inline]] ReceiptResult receive_message(Timestamp now, const Format& format,
+                                                       const RequestView& view, Bytes bytes, bool continued);
+  [[gnu::noinline]] ReceiptResult drop(DropReason reason);
+  [[gnu::always_inline]] ReceiptResult receive_identified(Timestamp now, const RequestView& view);
+  [[gnu::noinline]] ReceiptResult receive_repeat(CachedReply& entry);
+  [[gnu::noinline]] ReceiptResult decline(const Message& note);
+  [[gnu::noinline]] ReceiptResult decline_busy(Duration retry_after);
+  [[gnu::noinline]] std::optional<Message> objection(Timestamp now, const RequestView& view);
+  [[gnu::noinline]] ReplyCache::Lookup add_far_ahead(Timestamp now, const RequestView& view,
+                                                     Timestamp keep_until);
   RequestCopy& arriving() noexcept { return jobs_[spare_].copy; }
-  void note_arriving(const Format& format, const RequestView& view, Bytes bytes, bool continued);
+  [[gnu::always_inline]] void note_arriving(const Format& format, const RequestView& view, Bytes bytes,
+                                            bool continued);
   std::uint32_t open_job(Job::State state);
-  void offer(Timestamp now, std::uint32_t slot, Bytes payload);
+  [[gnu::always_inline]] void offer(Timestamp now, std::uint32_t slot, Bytes payload);
 
   // what leaves
   Job* find_job(JobHandle handle) noexcept;
   const Job* find_job(JobHandle handle) const noexcept;
   bool remember(Timestamp now, const RequestCopy& copy, CachedReply* entry, Bytes payload);
-  void release(Timestamp now, std::uint32_t slot, Bytes payload);
+  [[gnu::noinline]] void release(Timestamp now, std::uint32_t slot, Bytes payload);
   bool waits_for_company(const RequestCopy& copy) const noexcept {
     return options_.bundle_delay > Duration::zero() && copy.sharing() != Sharing::alone;
   }
@@ -141,10 +146,15 @@ class Responder::Engine {
   void close_job(std::uint32_t slot);
   CachedReply* entry_of(const RequestCopy& copy);
   PromptReply write(Timestamp now, const Leaving& leaving, MutableBytes buffer);
-  PromptReply write(Timestamp now, const Message& message, const RequestCopy& copy, CachedReply* entry,
-                    Bytes payload, MutableBytes buffer);
-  std::optional<ReplyKind> fitting(ReplyKind kind, const RequestCopy& copy, const CachedReply* entry,
-                                   std::size_t payload_bytes);
+  [[gnu::always_inline]] PromptReply write_reply(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                                 Bytes payload, MutableBytes buffer);
+  [[gnu::noinline]] PromptReply write_instead(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                              MutableBytes buffer);
+  [[gnu::noinline]] PromptReply write_note(Timestamp now, const Message& message, const RequestCopy& copy,
+                                           CachedReply* entry, MutableBytes buffer);
+  [[gnu::always_inline]] PromptReply encode(Timestamp now, const Message& message, const RequestCopy& copy,
+                                            CachedReply* entry, Bytes payload, Bytes cookie,
+                                            MutableBytes buffer);
   bool count_sent(ReplyKind kind, CachedReply* entry);
   void release_waiting(Timestamp now);
   bool has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept;

@@ -45,12 +45,15 @@ ReceiptResult Responder::Engine::handle_rest(Timestamp now) {
   return receive(now, rest_, true);
 }
 
-ReceiptResult Responder::Engine::receive(Timestamp now, Bytes bytes, bool continued) {
+inline ReceiptResult Responder::Engine::receive(Timestamp now, Bytes bytes, bool continued) {
   // The first format is asked alone: what is its own, which is nearly all, is not moved about.
   const Format& format = formats_.front();
-  const RequestView view = format.codec->decode_request(bytes);
-  if (view.drop == DropReason::foreign) return receive_foreign(now, bytes, continued);
-  return receive_message(now, format, view, bytes, continued);
+  return with_codec(*format.codec, [&](const auto& codec) {
+    const RequestView view = codec.decode_request(bytes);
+    if (view.drop == DropReason::foreign) [[unlikely]]
+      return receive_foreign(now, bytes, continued);
+    return receive_message(now, format, view, bytes, continued);
+  });
 }
 
 /// What the first format does not know.
@@ -65,7 +68,7 @@ ReceiptResult Responder::Engine::receive_foreign(Timestamp now, Bytes bytes, boo
   return drop(DropReason::foreign);
 }
 
-ReceiptResult Responder::Engine::receive_message(Timestamp now, const Format& format, const RequestView& view,
+inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const Format& format, const RequestView& view,
                                                  Bytes bytes, bool continued) {
   rest_ = view.rest;
   if (view.drop) return drop(*view.drop);
@@ -85,7 +88,7 @@ ReceiptResult Responder::Engine::drop(DropReason reason) {
   return {.receipt = Receipt::dropped, .drop = reason, .rest = rest_};
 }
 
-void Responder::Engine::note_arriving(const Format& format, const RequestView& view, Bytes bytes,
+inline void Responder::Engine::note_arriving(const Format& format, const RequestView& view, Bytes bytes,
                                       bool continued) {
   const std::size_t size = bytes.size() - view.rest.size();
   RequestCopy& copy = arriving();
@@ -100,28 +103,42 @@ void Responder::Engine::note_arriving(const Format& format, const RequestView& v
   copy.attempt = view.attempt;
 }
 
-ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view) {
-  RequestCopy& copy = arriving();
-  if (may_have_run_before(now, view) && !cache_.find(copy.key)) {
-    return decline({.kind = ReplyKind::restarted});
-  }
-  // What cannot be served, or may be invented, leaves no trace in the memory of requests.
+/// What is said in place of taking a request on that is not known; nullopt where nothing speaks against it.
+/// What cannot be served, or may be invented, leaves no trace in the memory of requests.
+std::optional<Responder::Engine::Message> Responder::Engine::objection(Timestamp now,
+                                                                       const RequestView& view) {
+  if (cache_.find(arriving().key) != nullptr) return std::nullopt;
+  if (may_have_run_before(now, view)) return Message{.kind = ReplyKind::restarted};
   const bool full = jobs() >= options_.jobs_max;
   const bool unproven = cache_.crowded() && !shows_address(now, view.cookie);
-  if ((full || unproven || admission_.overloaded()) && !cache_.find(copy.key)) {
-    if (full) return decline_busy(options_.busy_retry);
-    if (admission_.refuses()) return decline_busy(admission_.rest(now, view.time_left));
-    if (unproven) return decline({.kind = ReplyKind::verify});
+  if (!full && !unproven && !admission_.overloaded()) return std::nullopt;
+  if (full) return Message{.kind = ReplyKind::busy, .retry_after = options_.busy_retry};
+  if (admission_.refuses()) {
+    return Message{.kind = ReplyKind::busy, .retry_after = admission_.rest(now, view.time_left)};
   }
+  return unproven ? std::optional{Message{.kind = ReplyKind::verify}} : std::nullopt;
+}
+
+/// A large bundle may have been lost: numbers far apart are believed of those whom answers reach.
+ReplyCache::Lookup Responder::Engine::add_far_ahead(Timestamp now, const RequestView& view,
+                                                    Timestamp keep_until) {
+  if (!shows_address(now, view.cookie)) return {ReplyCache::Finding::full, nullptr};
+  return cache_.find_or_add(now, arriving().key, view.done_below, view.id, origin_.asker.address, keep_until,
+                            ReplyCache::kGapTrusted);
+}
+
+inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view) {
+  if (may_have_run_before(now, view) || jobs() >= options_.jobs_max || cache_.crowded() ||
+      admission_.overloaded()) [[unlikely]] {
+    if (const auto note = objection(now, view)) return decline(*note);
+  }
+  RequestCopy& copy = arriving();
   const Address& asker = origin_.asker.address;
   const Duration left = std::min(view.time_left, options_.time_left_max);
   const Timestamp keep_until = later(later(now, left), options_.datagram_lifetime);
   auto lookup = cache_.find_or_add(now, copy.key, view.done_below, view.id, asker, keep_until);
-  if (lookup.finding == ReplyCache::Finding::full && shows_address(now, view.cookie)) {
-    // A large bundle may have been lost: numbers far apart are believed of those whom answers reach.
-    lookup = cache_.find_or_add(now, copy.key, view.done_below, view.id, asker, keep_until,
-                                ReplyCache::kGapTrusted);
-  }
+  if (lookup.finding == ReplyCache::Finding::full) [[unlikely]]
+    lookup = add_far_ahead(now, view, keep_until);
   const auto [finding, entry, place] = lookup;
   switch (finding) {
     case ReplyCache::Finding::done: return drop(DropReason::already_done);
@@ -191,7 +208,7 @@ std::uint32_t Responder::Engine::open_job(Job::State state) {
   return slot;
 }
 
-void Responder::Engine::offer(Timestamp now, std::uint32_t slot, Bytes payload) {
+inline void Responder::Engine::offer(Timestamp now, std::uint32_t slot, Bytes payload) {
   ++stats_.requests;
   admission_.on_admitted();
   const Job& job = jobs_[slot];
