@@ -140,9 +140,9 @@ class ReplyCache {
   }
   [[nodiscard]] std::uint32_t look_up(std::uint64_t conversation);
   [[nodiscard]] std::uint32_t open(std::uint64_t id, std::uint64_t base);
-  inline void advance(Conversation& conversation, std::uint64_t base);
+  [[gnu::always_inline]] inline void advance(Conversation& conversation, std::uint64_t base);
   [[nodiscard]] bool widen(Conversation& conversation, std::size_t gap);
-  inline void clear(Conversation& conversation, CachedReply& entry);
+  [[gnu::always_inline]] inline void clear(Conversation& conversation, CachedReply& entry);
   void close(std::uint32_t slot);
 
   static constexpr std::uint32_t kNowhere = 0xffffffff;

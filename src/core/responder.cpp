@@ -46,7 +46,14 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
       jobs_(1) {
   for (const Codec* codec : codecs) {
     const CodecTraits& traits = codec->traits();
-    formats_.push_back({codec, traits.reply_header_bytes, traits.bundles});
+    const auto bytes_max = [&](std::size_t udp_bytes_max) {
+      const std::size_t datagram = std::min(options_.datagram_bytes_max, udp_bytes_max);
+      return datagram - std::min(datagram, traits.reply_header_bytes);
+    };
+    formats_.push_back({.codec = codec,
+                        .reply_header_bytes = traits.reply_header_bytes,
+                        .reply_bytes_max = {bytes_max(kPayloadBytesMaxV4), bytes_max(kPayloadBytesMaxV6)},
+                        .bundles = traits.bundles});
   }
   HOLLER_CHECK(!formats_.empty());
 }
@@ -347,12 +354,6 @@ void Responder::Engine::close_job(std::uint32_t slot) {
 std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept {
   const Job* job = find_job(handle);
   return job == nullptr ? 0 : reply_bytes_max(job->copy);
-}
-
-std::size_t Responder::Engine::reply_bytes_max(const RequestCopy& copy) const noexcept {
-  const std::size_t datagram = std::min(options_.datagram_bytes_max, payload_bytes_max(copy.origin.asker.address));
-  const std::size_t header = copy.format->reply_header_bytes;
-  return datagram - std::min(datagram, header);
 }
 
 Responder::Responder(std::initializer_list<const Codec*> codecs, RandomSource& random,

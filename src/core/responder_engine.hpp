@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@ namespace holler {
 struct Format {
   const Codec* codec;
   std::size_t reply_header_bytes;
+  std::array<std::size_t, 2> reply_bytes_max;  // over IPv4 and IPv6
   bool bundles;
 };
 
@@ -81,13 +83,15 @@ class Responder::Engine {
     return std::exchange(is_pending_, false) ? &pending_ : nullptr;
   }
   bool reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before);
-  PromptReply reply_at_once(Timestamp now, JobHandle handle, Bytes payload, MutableBytes buffer);
+  [[gnu::flatten]] PromptReply reply_at_once(Timestamp now, JobHandle handle, Bytes payload, MutableBytes buffer);
   bool refuse(Timestamp now, JobHandle handle, std::uint16_t reason);
   bool postpone(Timestamp now, JobHandle handle, Duration retry_after);
   bool ignore(Timestamp now, JobHandle handle);
   std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
   std::size_t reply_bytes_max(JobHandle handle) const noexcept;
-  std::size_t reply_bytes_max(const RequestCopy& copy) const noexcept;
+  static std::size_t reply_bytes_max(const RequestCopy& copy) noexcept {
+    return copy.format->reply_bytes_max[copy.origin.asker.address.is_v6() ? 1 : 0];
+  }
 
   std::size_t jobs() const noexcept { return taken_ - outgoing_; }
   std::size_t remembered_requests() const noexcept { return cache_.requests(); }
@@ -116,7 +120,7 @@ class Responder::Engine {
   };
 
   // What arrives. Its copy stands in the spare job, where it stays if it is to stay.
-  [[gnu::always_inline]] ReceiptResult receive(Timestamp now, Bytes bytes, bool continued);
+  [[gnu::noinline, gnu::flatten]] ReceiptResult receive(Timestamp now, Bytes bytes, bool continued);
   [[gnu::noinline]] ReceiptResult receive_foreign(Timestamp now, Bytes bytes, bool continued);
   [[gnu::always_inline]] ReceiptResult receive_message(Timestamp now, const Format& format,
                                                        const RequestView& view, Bytes bytes, bool continued);
@@ -125,13 +129,15 @@ class Responder::Engine {
   [[gnu::noinline]] ReceiptResult receive_repeat(CachedReply& entry);
   [[gnu::noinline]] ReceiptResult decline(const Message& note);
   [[gnu::noinline]] ReceiptResult decline_busy(Duration retry_after);
-  [[gnu::noinline]] std::optional<Message> objection(Timestamp now, const RequestView& view);
-  [[gnu::noinline]] ReplyCache::Lookup add_far_ahead(Timestamp now, const RequestView& view,
-                                                     Timestamp keep_until);
+  [[gnu::noinline]] std::optional<Message> objection(Timestamp now, bool stranger, Duration time_left,
+                                                     Bytes cookie);
+  [[gnu::noinline]] ReplyCache::Lookup add_far_ahead(Timestamp now, std::uint64_t done_below,
+                                                     Timestamp keep_until, Bytes cookie);
   RequestCopy& arriving() noexcept { return jobs_[spare_].copy; }
   [[gnu::always_inline]] void note_arriving(const Format& format, const RequestView& view, Bytes bytes,
                                             bool continued);
   std::uint32_t open_job(Job::State state);
+  [[gnu::noinline]] std::uint32_t new_job();
   [[gnu::always_inline]] void offer(Timestamp now, std::uint32_t slot, Bytes payload);
 
   // what leaves
@@ -169,8 +175,8 @@ class Responder::Engine {
   }
 
   Duration age(Timestamp now) const noexcept { return std::max(now, born_) - born_; }
-  bool may_have_run_before(Timestamp now, const RequestView& view) const {
-    return view.life == 0 ? age(now) < options_.strangers_after : view.life != life_;
+  bool may_have_run_before(Timestamp now, std::uint32_t life) const {
+    return life == 0 ? age(now) < options_.strangers_after : life != life_;
   }
 
   std::vector<Format> formats_;

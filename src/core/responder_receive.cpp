@@ -45,7 +45,7 @@ ReceiptResult Responder::Engine::handle_rest(Timestamp now) {
   return receive(now, rest_, true);
 }
 
-inline ReceiptResult Responder::Engine::receive(Timestamp now, Bytes bytes, bool continued) {
+ReceiptResult Responder::Engine::receive(Timestamp now, Bytes bytes, bool continued) {
   // The first format is asked alone: what is its own, which is nearly all, is not moved about.
   const Format& format = formats_.front();
   return with_codec(*format.codec, [&](const auto& codec) {
@@ -105,32 +105,34 @@ inline void Responder::Engine::note_arriving(const Format& format, const Request
 
 /// What is said in place of taking a request on that is not known; nullopt where nothing speaks against it.
 /// What cannot be served, or may be invented, leaves no trace in the memory of requests.
-std::optional<Responder::Engine::Message> Responder::Engine::objection(Timestamp now,
-                                                                       const RequestView& view) {
+std::optional<Responder::Engine::Message> Responder::Engine::objection(Timestamp now, bool stranger,
+                                                                       Duration time_left, Bytes cookie) {
   if (cache_.find(arriving().key) != nullptr) return std::nullopt;
-  if (may_have_run_before(now, view)) return Message{.kind = ReplyKind::restarted};
+  if (stranger) return Message{.kind = ReplyKind::restarted};
   const bool full = jobs() >= options_.jobs_max;
-  const bool unproven = cache_.crowded() && !shows_address(now, view.cookie);
+  const bool unproven = cache_.crowded() && !shows_address(now, cookie);
   if (!full && !unproven && !admission_.overloaded()) return std::nullopt;
   if (full) return Message{.kind = ReplyKind::busy, .retry_after = options_.busy_retry};
   if (admission_.refuses()) {
-    return Message{.kind = ReplyKind::busy, .retry_after = admission_.rest(now, view.time_left)};
+    return Message{.kind = ReplyKind::busy, .retry_after = admission_.rest(now, time_left)};
   }
   return unproven ? std::optional{Message{.kind = ReplyKind::verify}} : std::nullopt;
 }
 
 /// A large bundle may have been lost: numbers far apart are believed of those whom answers reach.
-ReplyCache::Lookup Responder::Engine::add_far_ahead(Timestamp now, const RequestView& view,
-                                                    Timestamp keep_until) {
-  if (!shows_address(now, view.cookie)) return {ReplyCache::Finding::full, nullptr};
-  return cache_.find_or_add(now, arriving().key, view.done_below, view.id, origin_.asker.address, keep_until,
+ReplyCache::Lookup Responder::Engine::add_far_ahead(Timestamp now, std::uint64_t done_below,
+                                                    Timestamp keep_until, Bytes cookie) {
+  if (!shows_address(now, cookie)) return {ReplyCache::Finding::full, nullptr};
+  const RequestCopy& copy = arriving();
+  return cache_.find_or_add(now, copy.key, done_below, copy.id, origin_.asker.address, keep_until,
                             ReplyCache::kGapTrusted);
 }
 
 inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view) {
-  if (may_have_run_before(now, view) || jobs() >= options_.jobs_max || cache_.crowded() ||
+  const bool stranger = may_have_run_before(now, view.life);
+  if (stranger || jobs() >= options_.jobs_max || cache_.crowded() ||
       admission_.overloaded()) [[unlikely]] {
-    if (const auto note = objection(now, view)) return decline(*note);
+    if (const auto note = objection(now, stranger, view.time_left, view.cookie)) return decline(*note);
   }
   RequestCopy& copy = arriving();
   const Address& asker = origin_.asker.address;
@@ -138,7 +140,7 @@ inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const 
   const Timestamp keep_until = later(later(now, left), options_.datagram_lifetime);
   auto lookup = cache_.find_or_add(now, copy.key, view.done_below, view.id, asker, keep_until);
   if (lookup.finding == ReplyCache::Finding::full) [[unlikely]]
-    lookup = add_far_ahead(now, view, keep_until);
+    lookup = add_far_ahead(now, view.done_below, keep_until, view.cookie);
   const auto [finding, entry, place] = lookup;
   switch (finding) {
     case ReplyCache::Finding::done: return drop(DropReason::already_done);
@@ -155,7 +157,7 @@ inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const 
     entry->wire_received = entry->wire_sent = 0;
   }
   entry->wire_received += copy.wire_received;
-  if (!entry->verified && cookie_valid(now, origin_.asker, view.cookie)) {
+  if (!entry->verified && !view.cookie.empty() && cookie_valid(now, origin_.asker, view.cookie)) {
     entry->verified = true;
     ++stats_.verified;
   }
@@ -199,13 +201,17 @@ std::uint32_t Responder::Engine::open_job(Job::State state) {
   jobs_[slot].state = state;
   ++taken_;
   if (free_.empty()) {
-    spare_ = static_cast<std::uint32_t>(jobs_.size());
-    jobs_.emplace_back();
+    spare_ = new_job();
   } else {
     spare_ = free_.back();
     free_.pop_back();
   }
   return slot;
+}
+
+std::uint32_t Responder::Engine::new_job() {
+  jobs_.emplace_back();
+  return static_cast<std::uint32_t>(jobs_.size() - 1);
 }
 
 inline void Responder::Engine::offer(Timestamp now, std::uint32_t slot, Bytes payload) {

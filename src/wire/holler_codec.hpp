@@ -29,7 +29,7 @@ class HollerCodec final : public Codec {
                                                    const ReplyView& /*reply*/) const override {
     return std::nullopt;
   }
-  [[nodiscard]] inline RequestView decode_request(Bytes datagram) const override;
+  [[nodiscard]] [[gnu::always_inline]] inline RequestView decode_request(Bytes datagram) const override;
   [[nodiscard]] inline std::optional<std::size_t> encode_reply_header(const ReplyStamp& stamp,
                                                                       MutableBytes out) const override;
 
@@ -202,28 +202,26 @@ RequestView HollerCodec::decode_request(Bytes datagram) const {
   const auto number = load_number<std::uint64_t>(data + 16);
   const auto span = load_number<std::uint32_t>(data + 32);
   const auto left = load_number<std::uint32_t>(data + 36);
-  if (span >= number) return {.drop = DropReason::malformed};
-  RequestView view{.identified = true,
-                   .conversation = load_number<std::uint64_t>(data + kConversationAt),
-                   .number = number,
-                   .done_below = number - span,
-                   .id = load_number<std::uint64_t>(data + 24),
-                   .attempt = prefix->attempt(),
-                   .time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
-                   .life = load_number<std::uint32_t>(data + 40),
-                   .bundles = prefix->has(kFlagBundles)};
   const std::size_t cookie_bytes = prefix->has(kFlagCookie) ? kCookieBytes : 0;
   const std::size_t header_bytes = kRequestHeaderBytes + cookie_bytes;
   const std::size_t payload_bytes = prefix->word();
-  if (datagram.size() < header_bytes + payload_bytes) {
-    view.drop = DropReason::malformed;  // cut off, as ICMP quotes it: whose it is can be told all the same
-    return view;
-  }
-  view.cookie = datagram.subspan(kRequestHeaderBytes, cookie_bytes);
-  view.payload = datagram.subspan(header_bytes, payload_bytes);
-  view.rest = datagram.subspan(header_bytes + payload_bytes);
-  if (!another_follows(view.rest)) return {.drop = DropReason::malformed};
-  return view;
+  // Cut off, as ICMP quotes it: whose it is can be told all the same.
+  const bool cut = datagram.size() < header_bytes + payload_bytes;
+  const Bytes rest = cut ? Bytes{} : datagram.subspan(header_bytes + payload_bytes);
+  if (span >= number || !another_follows(rest)) return {.drop = DropReason::malformed};
+  return {.drop = cut ? std::optional{DropReason::malformed} : std::nullopt,
+          .identified = true,
+          .conversation = load_number<std::uint64_t>(data + kConversationAt),
+          .number = number,
+          .done_below = number - span,
+          .id = load_number<std::uint64_t>(data + 24),
+          .attempt = prefix->attempt(),
+          .time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
+          .life = load_number<std::uint32_t>(data + 40),
+          .bundles = prefix->has(kFlagBundles),
+          .payload = cut ? Bytes{} : datagram.subspan(header_bytes, payload_bytes),
+          .cookie = cut ? Bytes{} : datagram.subspan(kRequestHeaderBytes, cookie_bytes),
+          .rest = rest};
 }
 
 std::optional<std::size_t> HollerCodec::encode_reply_header(const ReplyStamp& stamp, MutableBytes out) const {
