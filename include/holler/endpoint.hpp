@@ -59,12 +59,23 @@ class Address {
   friend constexpr auto operator<=>(const Address&, const Address&) noexcept = default;
   /// Sixteen bytes as two numbers: every datagram is asked several times where it comes from.
   friend constexpr bool operator==(const Address& left, const Address& right) noexcept {
-    return left.halves() == right.halves() && left.scope_ == right.scope_ && left.is_v6_ == right.is_v6_;
+    const auto [high, low] = left.halves();
+    const auto [other_high, other_low] = right.halves();
+    return ((high ^ other_high) | (low ^ other_low)) == 0 && left.scope_ == right.scope_ &&
+           left.is_v6_ == right.is_v6_;
   }
 
  private:
   using Halves = std::array<std::uint64_t, 2>;
-  [[nodiscard]] constexpr Halves halves() const noexcept { return std::bit_cast<Halves>(bytes_); }
+  [[nodiscard]] constexpr Halves halves() const noexcept {
+    if consteval {
+      return std::bit_cast<Halves>(bytes_);
+    }
+    Halves halves;  // as two loads, where g++ 12 would take a way round through the stack
+    __builtin_memcpy(&halves[0], bytes_.data(), sizeof halves[0]);
+    __builtin_memcpy(&halves[1], bytes_.data() + sizeof halves[0], sizeof halves[1]);
+    return halves;
+  }
 
   std::array<std::uint8_t, 16> bytes_{};
   std::uint32_t scope_ = 0;

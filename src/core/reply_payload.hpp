@@ -3,9 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "holler/bytes.hpp"
+
+#include "core/small_copy.hpp"
 
 namespace holler {
 
@@ -19,8 +20,8 @@ class ReplyPayload {
     size_ = static_cast<std::uint32_t>(bytes.size());  // a datagram's: it fits
     if (size_ > kInsideMax) {
       outside_.assign(bytes.begin(), bytes.end());
-    } else if (size_ != 0) {
-      std::memcpy(inside_.data(), bytes.data(), size_);
+    } else {
+      small_copy(inside_.data(), bytes);
     }
   }
   void clear() noexcept {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <tuple>
 #include <utility>
 
 #include "base/check.hpp"
 #include "core/responder_engine.hpp"
+#include "core/small_copy.hpp"
 
 namespace holler {
 namespace {
@@ -67,11 +67,12 @@ void Responder::Engine::handle_timeout(Timestamp now) {
 }
 
 bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before) {
-  Job* job = find_job(handle);
-  if (job == nullptr || payload.size() > reply_bytes_max(job->copy)) return false;
+  const Job* open = find_job(handle);
+  if (open == nullptr || payload.size() > reply_bytes_max(open->copy)) return false;
   if (not_before > now) {
-    job->payload.assign(payload.begin(), payload.end());
-    job->state = Job::State::held;
+    Job& job = jobs_[handle.slot];
+    job.payload.assign(payload.begin(), payload.end());
+    job.state = Job::State::held;
     held_.set(handle.slot, std::min(not_before, later(now, options_.time_left_max)));
     return true;
   }
@@ -91,13 +92,13 @@ PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, By
   }
   CachedReply* entry = entry_of(copy);
   if (remember(now, copy, entry, payload)) reply = write_reply(now, copy, entry, payload, buffer);
-  close_job(handle.slot);
+  free_job(handle.slot);
   return reply;
 }
 
 /// Puts a reply into the memory of replies.
 /// @return whether anybody waits for it
-bool Responder::Engine::remember(Timestamp now, const RequestCopy& copy, CachedReply* entry, Bytes payload) {
+inline bool Responder::Engine::remember(Timestamp now, const RequestCopy& copy, CachedReply* entry, Bytes payload) {
   if (entry != nullptr) {
     entry->state = CachedReply::State::replied;
     cache_.store(*entry, payload);
@@ -164,7 +165,7 @@ bool Responder::Engine::ignore(Timestamp /*now*/, JobHandle handle) {
   return true;
 }
 
-CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
+inline CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
   CachedReply* entry = copy.identified ? cache_.find(copy.place, copy.key) : nullptr;
   // The request may have been forgotten, and its number used for another one.
   return entry != nullptr && entry->id == copy.id ? entry : nullptr;
@@ -254,39 +255,40 @@ PromptReply Responder::Engine::write_note(Timestamp now, const Message& message,
 
 inline PromptReply Responder::Engine::encode(Timestamp now, const Message& message, const RequestCopy& copy,
                                       CachedReply* entry, Bytes payload, Bytes cookie, MutableBytes buffer) {
-  PromptReply result{.state = PromptReply::State::taken};
-  const auto header = with_codec(*copy.format->codec, [&](const auto& codec) {
-    return codec.encode_reply_header({.kind = message.kind,
-                                      .number = copy.key.number,
-                                      .id = copy.id,
-                                      .attempt = copy.attempt,
-                                      .hold = std::max(now - copy.origin.received, Duration::zero()),
-                                      .retry_after = message.retry_after,
-                                      .life = life_,
-                                      .age = age(now),
-                                      .reason = message.reason,
-                                      .bundles = options_.bundles,
-                                      .payload_bytes = payload.size(),
-                                      .cookie = cookie},
-                                     buffer);
+  constexpr std::size_t kUnsaid = ~std::size_t{};  // in place of nullopt, which goes through memory
+  const std::size_t header = with_codec(*copy.format->codec, [&] [[gnu::always_inline]] (const auto& codec) {
+    return codec
+        .encode_reply_header({.kind = message.kind,
+                              .number = copy.key.number,
+                              .id = copy.id,
+                              .attempt = copy.attempt,
+                              .hold = std::max(now - copy.origin.received, Duration::zero()),
+                              .retry_after = message.retry_after,
+                              .life = life_,
+                              .age = age(now),
+                              .reason = message.reason,
+                              .bundles = options_.bundles,
+                              .payload_bytes = payload.size(),
+                              .cookie = cookie},
+                             buffer)
+        .value_or(kUnsaid);
   });
-  if (!header) return result;  // this format has no such note
-  const std::size_t bytes = *header + payload.size();
+  if (header == kUnsaid) return {.state = PromptReply::State::taken};  // this format has no such note
+  const std::size_t bytes = header + payload.size();
   HOLLER_CHECK(bytes <= buffer.size());
-  if (!payload.empty()) std::memcpy(buffer.data() + *header, payload.data(), payload.size());
+  small_copy(buffer.data() + header, payload);
   if (entry != nullptr && entry->asker == copy.origin.asker.address) {
     entry->wire_sent += wire_bytes(copy.origin.asker, bytes);
   }
-  result.state = PromptReply::State::written;
-  result.kind = message.kind;
-  result.repeat = count_sent(message.kind, entry);
-  result.sharing = copy.sharing();
-  result.bytes = static_cast<std::uint32_t>(bytes);
-  return result;
+  return {.state = PromptReply::State::written,
+          .kind = message.kind,
+          .repeat = count_sent(message.kind, entry),
+          .sharing = copy.sharing(),
+          .bytes = static_cast<std::uint32_t>(bytes)};
 }
 
 /// @return whether it is a reply that has been sent before
-bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
+inline bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
   bool repeat = false;
   switch (kind) {
     case ReplyKind::reply:
@@ -302,7 +304,7 @@ bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
   return repeat;
 }
 
-bool Responder::Engine::has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept {
+inline bool Responder::Engine::has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept {
   if (options_.amplification_max == 0 || copy.origin.loopback) return true;
   return copy.identified && entry->verified && entry->asker == copy.origin.asker.address;
 }
@@ -330,11 +332,7 @@ bool Responder::Engine::cookie_valid(Timestamp now, const Endpoint& peer, Bytes 
   return same_secret(cookie, cookie_for(now, peer, 0)) || same_secret(cookie, cookie_for(now, peer, 1));
 }
 
-Job* Responder::Engine::find_job(JobHandle handle) noexcept {
-  return const_cast<Job*>(std::as_const(*this).find_job(handle));
-}
-
-const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
+inline const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
   if (handle.slot >= jobs_.size()) return nullptr;
   const Job& job = jobs_[handle.slot];
   return job.state == Job::State::open && job.generation == handle.generation ? &job : nullptr;
@@ -343,11 +341,17 @@ const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
 void Responder::Engine::close_job(std::uint32_t slot) {
   Job& job = jobs_[slot];
   if (job.state == Job::State::held) held_.remove(slot);
+  job.payload.clear();
+  if (job.payload.capacity() > kReplyBytesKept) job.payload = {};
+  free_job(slot);
+}
+
+/// A job without a timer and without a payload.
+inline void Responder::Engine::free_job(std::uint32_t slot) {
+  Job& job = jobs_[slot];
   job.state = Job::State::free;
   ++job.generation;
   --taken_;
-  job.payload.clear();
-  if (job.payload.capacity() > kReplyBytesKept) job.payload = {};
   free_.push_back(slot);
 }
 

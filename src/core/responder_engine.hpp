@@ -83,7 +83,7 @@ class Responder::Engine {
     return std::exchange(is_pending_, false) ? &pending_ : nullptr;
   }
   bool reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before);
-  [[gnu::flatten]] PromptReply reply_at_once(Timestamp now, JobHandle handle, Bytes payload, MutableBytes buffer);
+  PromptReply reply_at_once(Timestamp now, JobHandle handle, Bytes payload, MutableBytes buffer);
   bool refuse(Timestamp now, JobHandle handle, std::uint16_t reason);
   bool postpone(Timestamp now, JobHandle handle, Duration retry_after);
   bool ignore(Timestamp now, JobHandle handle);
@@ -120,7 +120,7 @@ class Responder::Engine {
   };
 
   // What arrives. Its copy stands in the spare job, where it stays if it is to stay.
-  [[gnu::noinline, gnu::flatten]] ReceiptResult receive(Timestamp now, Bytes bytes, bool continued);
+  [[gnu::noinline]] ReceiptResult receive(Timestamp now, Bytes bytes, bool continued);
   [[gnu::noinline]] ReceiptResult receive_foreign(Timestamp now, Bytes bytes, bool continued);
   [[gnu::always_inline]] ReceiptResult receive_message(Timestamp now, const Format& format,
                                                        const RequestView& view, Bytes bytes, bool continued);
@@ -136,21 +136,21 @@ class Responder::Engine {
   RequestCopy& arriving() noexcept { return jobs_[spare_].copy; }
   [[gnu::always_inline]] void note_arriving(const Format& format, const RequestView& view, Bytes bytes,
                                             bool continued);
-  std::uint32_t open_job(Job::State state);
+  [[gnu::always_inline]] std::uint32_t open_job(Job::State state);
   [[gnu::noinline]] std::uint32_t new_job();
-  [[gnu::always_inline]] void offer(Timestamp now, std::uint32_t slot, Bytes payload);
+  [[gnu::always_inline]] std::uint32_t offer(Timestamp now, const RequestView& view);
 
   // what leaves
-  Job* find_job(JobHandle handle) noexcept;
-  const Job* find_job(JobHandle handle) const noexcept;
-  bool remember(Timestamp now, const RequestCopy& copy, CachedReply* entry, Bytes payload);
+  [[gnu::always_inline]] const Job* find_job(JobHandle handle) const noexcept;
+  [[gnu::always_inline]] bool remember(Timestamp now, const RequestCopy& copy, CachedReply* entry, Bytes payload);
   [[gnu::noinline]] void release(Timestamp now, std::uint32_t slot, Bytes payload);
   bool waits_for_company(const RequestCopy& copy) const noexcept {
     return options_.bundle_delay > Duration::zero() && copy.sharing() != Sharing::alone;
   }
   void send_off(Timestamp now, std::uint32_t slot, const Message& message);
   void close_job(std::uint32_t slot);
-  CachedReply* entry_of(const RequestCopy& copy);
+  [[gnu::always_inline]] void free_job(std::uint32_t slot);
+  [[gnu::always_inline]] CachedReply* entry_of(const RequestCopy& copy);
   PromptReply write(Timestamp now, const Leaving& leaving, MutableBytes buffer);
   [[gnu::always_inline]] PromptReply write_reply(Timestamp now, const RequestCopy& copy, CachedReply* entry,
                                                  Bytes payload, MutableBytes buffer);
@@ -161,9 +161,9 @@ class Responder::Engine {
   [[gnu::always_inline]] PromptReply encode(Timestamp now, const Message& message, const RequestCopy& copy,
                                             CachedReply* entry, Bytes payload, Bytes cookie,
                                             MutableBytes buffer);
-  bool count_sent(ReplyKind kind, CachedReply* entry);
+  [[gnu::always_inline]] bool count_sent(ReplyKind kind, CachedReply* entry);
   void release_waiting(Timestamp now);
-  bool has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept;
+  [[gnu::always_inline]] bool has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept;
   bool within_amplification(const RequestCopy& copy, const CachedReply* entry,
                             std::size_t wire) const noexcept;
 

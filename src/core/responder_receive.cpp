@@ -48,7 +48,7 @@ ReceiptResult Responder::Engine::handle_rest(Timestamp now) {
 ReceiptResult Responder::Engine::receive(Timestamp now, Bytes bytes, bool continued) {
   // The first format is asked alone: what is its own, which is nearly all, is not moved about.
   const Format& format = formats_.front();
-  return with_codec(*format.codec, [&](const auto& codec) {
+  return with_codec(*format.codec, [&] [[gnu::always_inline]] (const auto& codec) {
     const RequestView view = codec.decode_request(bytes);
     if (view.drop == DropReason::foreign) [[unlikely]]
       return receive_foreign(now, bytes, continued);
@@ -79,7 +79,7 @@ inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const For
   note_arriving(format, view, bytes, continued);
   if (view.identified) return receive_identified(now, view);
   if (jobs() >= options_.jobs_max) return decline_busy(options_.busy_retry);
-  offer(now, open_job(Job::State::open), view.payload);
+  offer(now, view);
   return {.receipt = Receipt::request, .rest = rest_};
 }
 
@@ -150,7 +150,8 @@ inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const 
     case ReplyCache::Finding::fresh: break;
   }
   copy.place = place;
-  if (entry->asker != asker) {
+  const bool known = finding == ReplyCache::Finding::known;
+  if (known && entry->asker != asker) {
     // One asker that has shown its address, or has sent much, must not be able to spend that on another's.
     entry->asker = asker;
     entry->verified = false;
@@ -161,9 +162,8 @@ inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const 
     entry->verified = true;
     ++stats_.verified;
   }
-  if (finding == ReplyCache::Finding::known) return receive_repeat(*entry);
-  entry->job = open_job(Job::State::open);
-  offer(now, entry->job, view.payload);
+  if (known) return receive_repeat(*entry);
+  entry->job = offer(now, view);
   return {.receipt = Receipt::request, .rest = rest_};
 }
 
@@ -196,7 +196,7 @@ ReceiptResult Responder::Engine::decline(const Message& note) {
 }
 
 /// Makes a job of what has arrived.
-std::uint32_t Responder::Engine::open_job(Job::State state) {
+inline std::uint32_t Responder::Engine::open_job(Job::State state) {
   const std::uint32_t slot = spare_;
   jobs_[slot].state = state;
   ++taken_;
@@ -214,17 +214,20 @@ std::uint32_t Responder::Engine::new_job() {
   return static_cast<std::uint32_t>(jobs_.size() - 1);
 }
 
-inline void Responder::Engine::offer(Timestamp now, std::uint32_t slot, Bytes payload) {
+/// Makes a request of what has arrived.
+/// @return its job
+inline std::uint32_t Responder::Engine::offer(Timestamp now, const RequestView& view) {
   ++stats_.requests;
   admission_.on_admitted();
-  const Job& job = jobs_[slot];
+  const Job& job = jobs_[spare_];
   is_pending_ = true;
-  pending_.job = {slot, job.generation};
+  pending_.job = {spare_, job.generation};
   pending_.codec = job.copy.format->codec;
-  pending_.attempt = job.copy.attempt;
+  pending_.attempt = view.attempt;
   pending_.time_left = job.copy.given_up == kNever ? kForever : job.copy.given_up - now;
-  pending_.payload = payload;
+  pending_.payload = view.payload;
   pending_.reply_bytes_max = reply_bytes_max(job.copy);
+  return open_job(Job::State::open);
 }
 
 }  // namespace holler

@@ -30,8 +30,8 @@ class HollerCodec final : public Codec {
     return std::nullopt;
   }
   [[nodiscard]] [[gnu::always_inline]] inline RequestView decode_request(Bytes datagram) const override;
-  [[nodiscard]] inline std::optional<std::size_t> encode_reply_header(const ReplyStamp& stamp,
-                                                                      MutableBytes out) const override;
+  [[nodiscard]] [[gnu::always_inline]] inline std::optional<std::size_t> encode_reply_header(
+      const ReplyStamp& stamp, MutableBytes out) const override;
 
   /// The only one; what `holler_codec()` returns.
   static const HollerCodec kOne;
