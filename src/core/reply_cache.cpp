@@ -32,6 +32,29 @@ void ReplyCache::handle_timeout(Timestamp now) {
   }
 }
 
+/// Of a new conversation.
+ReplyCache::Lookup ReplyCache::add_first(Timestamp now, const RequestKey& key, std::uint64_t done_below,
+                                         std::uint64_t id, const Address& asker, Timestamp keep_until,
+                                         std::size_t gap_max) {
+  if (payload_bytes_ >= limits_.payload_bytes_max) return {Finding::full, nullptr};
+  const std::uint32_t place = open(key.conversation, done_below);
+  if (place == kNowhere) return {Finding::full, nullptr};
+  const Lookup added = find_or_add(now, key, done_below, id, asker, keep_until, gap_max);
+  if (added.finding == Finding::fresh) {
+    timers_.set(place, conversations_[place].keep_until);
+  } else {
+    close(place);
+  }
+  return added;
+}
+
+/// On the word of the asker.
+void ReplyCache::forget_below(Conversation& conversation, std::uint64_t base) {
+  const std::uint64_t places = std::min<std::uint64_t>(base - conversation.base, conversation.entries.size());
+  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
+  conversation.base = base;
+}
+
 /// @return kNowhere if there are too many
 std::uint32_t ReplyCache::open(std::uint64_t id, std::uint64_t base) {
   if (index_.size() >= limits_.conversations_max) return kNowhere;

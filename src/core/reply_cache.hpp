@@ -74,7 +74,9 @@ class ReplyCache {
   };
 
   ReplyCache(const Limits& limits, RandomSource& random)
-      : limits_{limits}, index_{0, Hash{random.next() | 1U}} {}
+      : limits_{limits},
+        halves_{limits.conversations_max / 2, limits.places_max / 2, limits.payload_bytes_max / 2},
+        index_{0, Hash{random.next() | 1U}} {}
 
   /// @param asker       where this copy has come from; a new entry begins with it
   /// @param keep_until  when the last copy of this request can have arrived
@@ -95,8 +97,8 @@ class ReplyCache {
   /// More than half of a bound is used. From here on a request from an address that has not been shown to
   /// be its asker's should not be added: a flood of invented askers could fill the rest.
   [[nodiscard]] bool crowded() const noexcept {
-    return index_.size() > limits_.conversations_max / 2 || places_ > limits_.places_max / 2 ||
-           payload_bytes_ > limits_.payload_bytes_max / 2;
+    return index_.size() > halves_.conversations_max || places_ > halves_.places_max ||
+           payload_bytes_ > halves_.payload_bytes_max;
   }
 
   [[nodiscard]] Timestamp next_timeout() const { return timers_.next(); }
@@ -140,7 +142,15 @@ class ReplyCache {
   }
   [[nodiscard]] std::uint32_t look_up(std::uint64_t conversation);
   [[nodiscard]] std::uint32_t open(std::uint64_t id, std::uint64_t base);
-  [[gnu::always_inline]] inline void advance(Conversation& conversation, std::uint64_t base);
+  [[nodiscard]] [[gnu::noinline]] Lookup add_first(Timestamp now, const RequestKey& key,
+                                                   std::uint64_t done_below, std::uint64_t id,
+                                                   const Address& asker, Timestamp keep_until,
+                                                   std::size_t gap_max);
+  [[gnu::noinline]] void forget_below(Conversation& conversation, std::uint64_t base);
+  /// For one more request, so far beyond the first.
+  bool has_room(const Conversation& conversation, std::uint64_t gap, std::size_t gap_max) const noexcept {
+    return payload_bytes_ < limits_.payload_bytes_max && gap <= gap_max + kSparseness * conversation.count;
+  }
   [[nodiscard]] bool widen(Conversation& conversation, std::size_t gap);
   [[gnu::always_inline]] inline void clear(Conversation& conversation, CachedReply& entry);
   void close(std::uint32_t slot);
@@ -149,6 +159,7 @@ class ReplyCache {
   static constexpr std::size_t kSparseness = 8;
 
   Limits limits_;
+  Limits halves_;  // of them
   std::vector<Conversation> conversations_;
   std::vector<std::uint32_t> free_;
   boost::unordered_flat_map<std::uint64_t, std::uint32_t, Hash> index_;
@@ -162,41 +173,32 @@ class ReplyCache {
 ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
                                            std::uint64_t id, const Address& asker, Timestamp keep_until,
                                            std::size_t gap_max) {
-  std::uint32_t place = place_of(key.conversation);
-  if (place != kNowhere) {
-    Conversation& conversation = conversations_[place];
-    if (key.number < conversation.base) return {Finding::done, nullptr};
-    advance(conversation, done_below);
-    if (key.number - conversation.base < conversation.entries.size()) {
-      CachedReply& entry = at(conversation, key.number);
-      if (entry.state != CachedReply::State::absent) {
-        if (entry.id != id) return {Finding::wrong_id, nullptr};
-        conversation.keep_until = std::max(conversation.keep_until, keep_until);
-        return {Finding::known, &entry, place};
-      }
-    }
-  }
-  if (payload_bytes_ >= limits_.payload_bytes_max) return {Finding::full, nullptr};
-  const bool opened = place == kNowhere;
-  if (opened) place = open(key.conversation, done_below);
-  if (place == kNowhere) return {Finding::full, nullptr};
+  const std::uint32_t place = place_of(key.conversation);
+  if (place == kNowhere) [[unlikely]]
+    return add_first(now, key, done_below, id, asker, keep_until, gap_max);
   Conversation& conversation = conversations_[place];
+  if (key.number < conversation.base) return {Finding::done, nullptr};
+  if (done_below > conversation.base) forget_below(conversation, done_below);
   const std::uint64_t gap = key.number - conversation.base;
-  if (gap > gap_max + kSparseness * conversation.count ||
-      (gap >= conversation.entries.size() && !widen(conversation, gap))) {
-    if (opened) close(place);
+  if (gap >= conversation.entries.size() && !(has_room(conversation, gap, gap_max) && widen(conversation, gap)))
+      [[unlikely]] {
     return {Finding::full, nullptr};
   }
-  conversation.keep_until = std::max({conversation.keep_until, keep_until, now});
-  if (opened) timers_.set(place, conversation.keep_until);
   CachedReply& entry = at(conversation, key.number);
+  if (entry.state != CachedReply::State::absent) {
+    if (entry.id != id) return {Finding::wrong_id, nullptr};
+    conversation.keep_until = std::max(conversation.keep_until, keep_until);
+    return {Finding::known, &entry, place};
+  }
+  if (!has_room(conversation, gap, gap_max)) return {Finding::full, nullptr};
+  conversation.keep_until = std::max(conversation.keep_until, std::max(keep_until, now));
+  ++conversation.count;
+  ++requests_;
   entry.state = CachedReply::State::at_work;
   entry.verified = entry.reply_sent = false;
   entry.id = id;
   entry.asker = asker;
   entry.wire_received = entry.wire_sent = 0;
-  ++conversation.count;
-  ++requests_;
   return {Finding::fresh, &entry, place};
 }
 
@@ -207,14 +209,6 @@ CachedReply* ReplyCache::find(std::uint32_t place, const RequestKey& key) noexce
   if (key.number - conversation.base >= conversation.entries.size()) return nullptr;
   CachedReply& entry = at(conversation, key.number);
   return entry.state == CachedReply::State::absent ? nullptr : &entry;
-}
-
-/// Forgets everything below `base`, on the word of the asker.
-void ReplyCache::advance(Conversation& conversation, std::uint64_t base) {
-  if (base <= conversation.base) return;
-  const std::uint64_t places = std::min<std::uint64_t>(base - conversation.base, conversation.entries.size());
-  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
-  conversation.base = base;
 }
 
 void ReplyCache::clear(Conversation& conversation, CachedReply& entry) {

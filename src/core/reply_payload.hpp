@@ -25,7 +25,8 @@ class ReplyPayload {
     }
   }
   void clear() noexcept {
-    if (size_ > kInsideMax && outside_.capacity() > kOutsideKept) outside_ = {};
+    if (size_ > kInsideMax) [[unlikely]]
+      clear_outside();
     size_ = 0;
   }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -36,6 +37,10 @@ class ReplyPayload {
  private:
   /// Memory outside that is kept for the next reply in the same place.
   static constexpr std::size_t kOutsideKept = 256;
+
+  [[gnu::noinline]] void clear_outside() noexcept {
+    if (outside_.capacity() > kOutsideKept) outside_ = {};
+  }
 
   ByteVector outside_;
   std::uint32_t size_ = 0;

@@ -125,7 +125,8 @@ class Responder::Engine {
   [[gnu::always_inline]] ReceiptResult receive_message(Timestamp now, const Format& format,
                                                        const RequestView& view, Bytes bytes, bool continued);
   [[gnu::noinline]] ReceiptResult drop(DropReason reason);
-  [[gnu::always_inline]] ReceiptResult receive_identified(Timestamp now, const RequestView& view);
+  [[gnu::always_inline]] ReceiptResult receive_identified(Timestamp now, const RequestView& view,
+                                                          Job& job);
   [[gnu::noinline]] ReceiptResult receive_repeat(CachedReply& entry);
   [[gnu::noinline]] ReceiptResult decline(const Message& note);
   [[gnu::noinline]] ReceiptResult decline_busy(Duration retry_after);
@@ -134,11 +135,11 @@ class Responder::Engine {
   [[gnu::noinline]] ReplyCache::Lookup add_far_ahead(Timestamp now, std::uint64_t done_below,
                                                      Timestamp keep_until, Bytes cookie);
   RequestCopy& arriving() noexcept { return jobs_[spare_].copy; }
-  [[gnu::always_inline]] void note_arriving(const Format& format, const RequestView& view, Bytes bytes,
-                                            bool continued);
-  [[gnu::always_inline]] std::uint32_t open_job(Job::State state);
+  [[gnu::always_inline]] void note_arriving(RequestCopy& copy, const Format& format, const RequestView& view,
+                                            Bytes bytes, bool continued) const;
+  [[gnu::always_inline]] void take_spare(Job& job, Job::State state);
   [[gnu::noinline]] std::uint32_t new_job();
-  [[gnu::always_inline]] std::uint32_t offer(Timestamp now, const RequestView& view);
+  [[gnu::always_inline]] void offer(Timestamp now, const RequestView& view, Job& job);
 
   // what leaves
   [[gnu::always_inline]] const Job* find_job(JobHandle handle) const noexcept;

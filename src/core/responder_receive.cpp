@@ -76,10 +76,11 @@ inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const For
     return drop(DropReason::expired);
   }
   if (outgoing_ >= kLeavingMax) return drop(DropReason::over_limit);
-  note_arriving(format, view, bytes, continued);
-  if (view.identified) return receive_identified(now, view);
+  Job& job = jobs_[spare_];
+  note_arriving(job.copy, format, view, bytes, continued);
+  if (view.identified) return receive_identified(now, view, job);
   if (jobs() >= options_.jobs_max) return decline_busy(options_.busy_retry);
-  offer(now, view);
+  offer(now, view, job);
   return {.receipt = Receipt::request, .rest = rest_};
 }
 
@@ -88,10 +89,9 @@ ReceiptResult Responder::Engine::drop(DropReason reason) {
   return {.receipt = Receipt::dropped, .drop = reason, .rest = rest_};
 }
 
-inline void Responder::Engine::note_arriving(const Format& format, const RequestView& view, Bytes bytes,
-                                      bool continued) {
+inline void Responder::Engine::note_arriving(RequestCopy& copy, const Format& format,
+                                             const RequestView& view, Bytes bytes, bool continued) const {
   const std::size_t size = bytes.size() - view.rest.size();
-  RequestCopy& copy = arriving();
   copy.origin = origin_;
   copy.format = &format;
   copy.key = {view.conversation, view.number};
@@ -128,13 +128,14 @@ ReplyCache::Lookup Responder::Engine::add_far_ahead(Timestamp now, std::uint64_t
                             ReplyCache::kGapTrusted);
 }
 
-inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view) {
+inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view,
+                                                           Job& job) {
   const bool stranger = may_have_run_before(now, view.life);
   if (stranger || jobs() >= options_.jobs_max || cache_.crowded() ||
       admission_.overloaded()) [[unlikely]] {
     if (const auto note = objection(now, stranger, view.time_left, view.cookie)) return decline(*note);
   }
-  RequestCopy& copy = arriving();
+  RequestCopy& copy = job.copy;
   const Address& asker = origin_.asker.address;
   const Duration left = std::min(view.time_left, options_.time_left_max);
   const Timestamp keep_until = later(later(now, left), options_.datagram_lifetime);
@@ -163,7 +164,8 @@ inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const 
     ++stats_.verified;
   }
   if (known) return receive_repeat(*entry);
-  entry->job = offer(now, view);
+  entry->job = spare_;
+  offer(now, view, job);
   return {.receipt = Receipt::request, .rest = rest_};
 }
 
@@ -191,22 +193,22 @@ ReceiptResult Responder::Engine::decline_busy(Duration retry_after) {
 
 /// What has arrived is answered without being handed out.
 ReceiptResult Responder::Engine::decline(const Message& note) {
-  send_off(origin_.received, open_job(Job::State::leaving), note);
+  const std::uint32_t slot = spare_;
+  take_spare(jobs_[slot], Job::State::leaving);
+  send_off(origin_.received, slot, note);
   return {.receipt = Receipt::declined, .rest = rest_};
 }
 
-/// Makes a job of what has arrived.
-inline std::uint32_t Responder::Engine::open_job(Job::State state) {
-  const std::uint32_t slot = spare_;
-  jobs_[slot].state = state;
+/// The spare job is one no more, and another one is. `job` is not to be used any more.
+inline void Responder::Engine::take_spare(Job& job, Job::State state) {
+  job.state = state;
   ++taken_;
-  if (free_.empty()) {
+  if (free_.empty()) [[unlikely]] {
     spare_ = new_job();
   } else {
     spare_ = free_.back();
     free_.pop_back();
   }
-  return slot;
 }
 
 std::uint32_t Responder::Engine::new_job() {
@@ -215,11 +217,9 @@ std::uint32_t Responder::Engine::new_job() {
 }
 
 /// Makes a request of what has arrived.
-/// @return its job
-inline std::uint32_t Responder::Engine::offer(Timestamp now, const RequestView& view) {
+inline void Responder::Engine::offer(Timestamp now, const RequestView& view, Job& job) {
   ++stats_.requests;
   admission_.on_admitted();
-  const Job& job = jobs_[spare_];
   is_pending_ = true;
   pending_.job = {spare_, job.generation};
   pending_.codec = job.copy.format->codec;
@@ -227,7 +227,7 @@ inline std::uint32_t Responder::Engine::offer(Timestamp now, const RequestView& 
   pending_.time_left = job.copy.given_up == kNever ? kForever : job.copy.given_up - now;
   pending_.payload = view.payload;
   pending_.reply_bytes_max = reply_bytes_max(job.copy);
-  return open_job(Job::State::open);
+  take_spare(job, Job::State::open);
 }
 
 }  // namespace holler

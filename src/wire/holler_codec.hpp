@@ -205,23 +205,29 @@ RequestView HollerCodec::decode_request(Bytes datagram) const {
   const std::size_t cookie_bytes = prefix->has(kFlagCookie) ? kCookieBytes : 0;
   const std::size_t header_bytes = kRequestHeaderBytes + cookie_bytes;
   const std::size_t payload_bytes = prefix->word();
+  if (span >= number) return {.drop = DropReason::malformed};
+  const auto view = [&](std::optional<DropReason> drop, Bytes cookie, Bytes payload, Bytes rest) {
+    return RequestView{
+        .drop = drop,
+        .identified = true,
+        .conversation = load_number<std::uint64_t>(data + kConversationAt),
+        .number = number,
+        .done_below = number - span,
+        .id = load_number<std::uint64_t>(data + 24),
+        .attempt = prefix->attempt(),
+        .time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
+        .life = load_number<std::uint32_t>(data + 40),
+        .bundles = prefix->has(kFlagBundles),
+        .payload = payload,
+        .cookie = cookie,
+        .rest = rest};
+  };
   // Cut off, as ICMP quotes it: whose it is can be told all the same.
-  const bool cut = datagram.size() < header_bytes + payload_bytes;
-  const Bytes rest = cut ? Bytes{} : datagram.subspan(header_bytes + payload_bytes);
-  if (span >= number || !another_follows(rest)) return {.drop = DropReason::malformed};
-  return {.drop = cut ? std::optional{DropReason::malformed} : std::nullopt,
-          .identified = true,
-          .conversation = load_number<std::uint64_t>(data + kConversationAt),
-          .number = number,
-          .done_below = number - span,
-          .id = load_number<std::uint64_t>(data + 24),
-          .attempt = prefix->attempt(),
-          .time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
-          .life = load_number<std::uint32_t>(data + 40),
-          .bundles = prefix->has(kFlagBundles),
-          .payload = cut ? Bytes{} : datagram.subspan(header_bytes, payload_bytes),
-          .cookie = cut ? Bytes{} : datagram.subspan(kRequestHeaderBytes, cookie_bytes),
-          .rest = rest};
+  if (datagram.size() < header_bytes + payload_bytes) return view(DropReason::malformed, {}, {}, {});
+  const Bytes rest = datagram.subspan(header_bytes + payload_bytes);
+  if (!another_follows(rest)) return {.drop = DropReason::malformed};
+  return view(std::nullopt, datagram.subspan(kRequestHeaderBytes, cookie_bytes),
+              datagram.subspan(header_bytes, payload_bytes), rest);
 }
 
 std::optional<std::size_t> HollerCodec::encode_reply_header(const ReplyStamp& stamp, MutableBytes out) const {
