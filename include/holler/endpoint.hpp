@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 
@@ -36,7 +37,7 @@ class Address {
   [[nodiscard]] constexpr bool is_v4() const noexcept { return !is_v6_; }
   [[nodiscard]] constexpr bool is_v6() const noexcept { return is_v6_; }
   /// 0.0.0.0 or ::
-  [[nodiscard]] constexpr bool is_wildcard() const noexcept { return halves() == Halves{}; }
+  [[nodiscard]] constexpr bool is_wildcard() const noexcept { return same(bytes_, {}); }
   /// 127.0.0.0/8 or ::1
   [[nodiscard]] bool is_loopback() const noexcept {
     return is_v6_ ? *this == loopback_v6() : bytes_[0] == 127;
@@ -57,24 +58,21 @@ class Address {
   [[nodiscard]] std::string to_string() const;
 
   friend constexpr auto operator<=>(const Address&, const Address&) noexcept = default;
-  /// Sixteen bytes as two numbers: every datagram is asked several times where it comes from.
   friend constexpr bool operator==(const Address& left, const Address& right) noexcept {
-    const auto [high, low] = left.halves();
-    const auto [other_high, other_low] = right.halves();
-    return ((high ^ other_high) | (low ^ other_low)) == 0 && left.scope_ == right.scope_ &&
-           left.is_v6_ == right.is_v6_;
+    return same(left.bytes_, right.bytes_) && left.scope_ == right.scope_ && left.is_v6_ == right.is_v6_;
   }
 
  private:
-  using Halves = std::array<std::uint64_t, 2>;
-  [[nodiscard]] constexpr Halves halves() const noexcept {
+  using Bytes16 = std::array<std::uint8_t, 16>;
+  [[nodiscard]] static constexpr bool same(const Bytes16& left, const Bytes16& right) noexcept {
     if consteval {
-      return std::bit_cast<Halves>(bytes_);
+      return left == right;
+    } else {
+      std::array<std::uint64_t, 4> halves{};  // as numbers: every datagram is asked where it comes from
+      std::memcpy(&halves[0], left.data(), sizeof left);
+      std::memcpy(&halves[2], right.data(), sizeof right);
+      return ((halves[0] ^ halves[2]) | (halves[1] ^ halves[3])) == 0;
     }
-    Halves halves;  // as two loads, where g++ 12 would take a way round through the stack
-    __builtin_memcpy(&halves[0], bytes_.data(), sizeof halves[0]);
-    __builtin_memcpy(&halves[1], bytes_.data() + sizeof halves[0], sizeof halves[1]);
-    return halves;
   }
 
   std::array<std::uint8_t, 16> bytes_{};

@@ -22,14 +22,20 @@ class Fifo {
     return items_.back();
   }
   /// A new last element, to be filled in where it stands.
-  T& emplace_back() { return items_.emplace_back(); }
+  T& emplace_back() {
+    if (head_ != 0) tidy();
+    return items_.emplace_back();
+  }
   T pop_front() {
-    T item = std::move(items_[head_]);
-    drop_front();
+    T item = std::move(items_[head_++]);
+    tidy();
     return item;
   }
-  void drop_front() {
-    if (++head_ == items_.size()) {
+  /// As `pop_front`, without a move: the element stays where it is until the next `emplace_back` or `tidy`.
+  const T& take_front() { return items_[head_++]; }
+  /// Gives back what has been taken.
+  void tidy() {
+    if (head_ == items_.size()) {
       clear();
     } else if (head_ >= kCompactAt && 2 * head_ >= items_.size()) {
       compact();

@@ -2,21 +2,20 @@
 
 namespace holler {
 
-std::optional<std::uint32_t> PeerTable::search(const Endpoint& endpoint) const {
+std::uint32_t PeerTable::search(const Endpoint& endpoint) const {
   if (index_.empty()) {
     for (std::uint32_t index = 0; index < peers_.size(); ++index) {
       if (peers_[index].endpoint == endpoint) return last_ = index;
     }
-    return std::nullopt;
+    return kNone;
   }
   const auto found = index_.find(endpoint);
-  if (found == index_.end()) return std::nullopt;
-  return last_ = found->second;
+  return found == index_.end() ? kNone : last_ = found->second;
 }
 
 std::uint32_t PeerTable::find_or_add(const Endpoint& endpoint, std::uint64_t new_conversation) {
-  if (const auto known = find(endpoint)) return *known;
-  std::uint32_t index = kNone;
+  std::uint32_t index = find(endpoint);
+  if (index != kNone) return index;
   if (peers_.size() < peers_max_) {
     index = static_cast<std::uint32_t>(peers_.size());
     peers_.emplace_back();

@@ -60,9 +60,9 @@ class PeerTable {
  public:
   explicit PeerTable(std::size_t peers_max) : peers_max_{peers_max} {}
 
-  [[nodiscard]] std::optional<std::uint32_t> find(const Endpoint& endpoint) const {
-    if (last_ < peers_.size() && peers_[last_].endpoint == endpoint) return last_;
-    return search(endpoint);
+  /// @return kNone if it is not known
+  [[nodiscard]] std::uint32_t find(const Endpoint& endpoint) const {
+    return last_ != kNone && peers_[last_].endpoint == endpoint ? last_ : search(endpoint);
   }
   /// @return kNone if the table is full of busy peers
   [[nodiscard]] std::uint32_t find_or_add(const Endpoint& endpoint, std::uint64_t new_conversation);
@@ -75,7 +75,7 @@ class PeerTable {
   void mark_busy(std::uint32_t index);
 
  private:
-  [[nodiscard]] std::optional<std::uint32_t> search(const Endpoint& endpoint) const;
+  [[nodiscard]] std::uint32_t search(const Endpoint& endpoint) const;
 
   /// So many peers are found faster by looking at each.
   static constexpr std::size_t kSearchedMax = 4;
@@ -85,8 +85,8 @@ class PeerTable {
   boost::unordered_flat_map<Endpoint, std::uint32_t, std::hash<Endpoint>>
       index_;  // from the first peer beyond `kSearchedMax` on
   ListEnds idle_;
-  mutable std::uint32_t last_ =
-      0;  // found last: most that comes or is asked is of the peer of the one before
+  /// Found last: most that comes or is asked is of the peer of the one before.
+  mutable std::uint32_t last_ = kNone;
 };
 
 }  // namespace holler

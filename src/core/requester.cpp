@@ -17,9 +17,6 @@ constexpr Duration kFirstWait = std::chrono::seconds{1};
 /// Without a least wait, a `backoff_max` of 0 would send without a pause.
 constexpr Duration kBackoffLeast = std::chrono::milliseconds{1};
 
-/// Payload memory that an idle slot keeps, in bytes.
-constexpr std::size_t kPayloadBytesKept = 4096;
-
 /// Messages in a row to a peer that takes several in one datagram, before the others have their turn.
 constexpr std::uint32_t kTurnMessages = 64;
 
@@ -30,28 +27,36 @@ Requester::Engine::Engine(const Codec& codec, RandomSource& random, const Reques
       random_{&random},
       options_{options},
       traits_{codec.traits()},
+      initial_wait_{traits_.schedule.first_wait > Duration::zero() ? traits_.schedule.first_wait
+                                                                   : kFirstWait},
       id_mask_{traits_.id_bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << traits_.id_bits) - 1},
       peers_{options.peers_max} {}
 
-/// Why this cannot be asked, as far as it can be told without a look at the peer.
-std::optional<StartStatus> Requester::Engine::objection(const Endpoint& peer, Bytes payload) const {
-  if (peer.port == 0 || peer.address.is_wildcard()) return StartStatus::bad_peer;
-  if (payload.size() > payload_bytes_max(peer)) return StartStatus::too_large;
-  if (!traits_.numbered) {
-    // Formats made elsewhere may not take every payload; find out now, while the caller can be told.
-    ByteVector trial(payload.size() + traits_.request_overhead_bytes);
-    if (!codec_->encode_request({.number = 1, .done_below = 1}, payload, trial)) {
-      return StartStatus::not_encodable;
-    }
+/// Formats made elsewhere may not take every payload; found out while the caller can be told.
+bool Requester::Engine::encodable(Bytes payload) const {
+  ByteVector trial(payload.size() + traits_.request_overhead_bytes);
+  return codec_->encode_request({.number = 1, .done_below = 1}, payload, trial).has_value();
+}
+
+/// New requests of a peer leave at once, or wait a moment for company.
+inline void Requester::Engine::queue_fresh(Timestamp now, std::uint32_t index) {
+  Peer& peer = peers_[index];
+  if (peer.queued && !peer.held) return;
+  const bool waits = options_.bundle_delay > Duration::zero() && peer.bundles && !peer.queued &&
+                     peer.fresh_bytes < kBundleBytesCareful;
+  if (!waits) {
+    let_go(index);
+  } else if (!std::exchange(peer.held, true)) {
+    held_.push_back({.until = later(now, options_.bundle_delay), .peer = index, .time = peer.held_times});
   }
-  if (outstanding_ >= options_.outstanding_max) return StartStatus::table_full;
-  return std::nullopt;
 }
 
 StartResult Requester::Engine::start(Timestamp now, const Endpoint& to, Bytes payload,
                                      const RequestOptions& options) {
-  if (const auto status = objection(to, payload)) [[unlikely]]
-    return {*status, {}};
+  if (to.port == 0 || to.address.is_wildcard()) return {StartStatus::bad_peer, {}};
+  if (payload.size() > payload_bytes_max(to)) return {StartStatus::too_large, {}};
+  if (!traits_.numbered && !encodable(payload)) return {StartStatus::not_encodable, {}};
+  if (outstanding_ >= options_.outstanding_max) return {StartStatus::table_full, {}};
   const std::uint32_t peer_index = peers_.find_or_add(to, random_->next());
   if (peer_index == kNone || peers_[peer_index].numbers.full()) return {StartStatus::table_full, {}};
   const std::uint64_t key = channel_key(options.channel, peer_index);
@@ -75,7 +80,7 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& to, Bytes pa
   request.payload.resize(payload.size());
   if (!payload.empty()) std::memcpy(request.payload.data(), payload.data(), payload.size());
 
-  if (!traits_.numbered) {
+  if (!traits_.numbered) [[unlikely]] {
     by_channel_and_peer_.emplace(key, slot);
     by_channel_.insert_or_assign(options.channel, slot);
   }
@@ -85,7 +90,8 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& to, Bytes pa
   ever_started_ = true;
   if (peer.outstanding++ == 0) peers_.mark_busy(peer_index);
   timers_.set(slot, request.deadline);
-  queue_fresh(now, slot);
+  append(peer, slot, RequestState::fresh);
+  queue_fresh(now, peer_index);
   return {StartStatus::started, {slot, request.generation}};
 }
 
@@ -118,7 +124,7 @@ void Requester::Engine::expire(Timestamp now, std::uint32_t slot) {
   }
   timers_.set(slot, request.deadline);
   // A server that has said "working" will answer by itself: without attempts left, wait for that.
-  if (!exhausted) push_ready(slot, RequestState::repeat);
+  if (!exhausted) push_repeat(slot);
 }
 
 Outcome Requester::Engine::silent_outcome(const RequestSlot& request) noexcept {
@@ -126,7 +132,59 @@ Outcome Requester::Engine::silent_outcome(const RequestSlot& request) noexcept {
   return request.forbidden && !request.heard ? Outcome::forbidden : Outcome::no_answer;
 }
 
+/// Writes one transmission of a request that stands in no list.
+inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t slot, MutableBytes buffer,
+                                        Transmit& out) {
+  RequestSlot& request = slots_[slot];
+  if (++request.attempts == 1) {
+    request.exposed = now;
+    request.doubtful = peer.life == 0;
+    request.life = peer.life;
+    request.first_wait = first_wait(request, peer);
+  } else {
+    // A life that began later must be told of the copies before, and not be given one that looks new.
+    if (request.life == 0 && lived_through(request)) request.life = peer.life;
+    ++stats_.retransmitted;
+  }
+  if (request.id_spent) [[unlikely]] renew_id(request);
+  const Duration time_left = request.deadline == kNever ? kForever : request.deadline - now;
+  const RequestStamp stamp{.conversation = peer.conversation,
+                           .number = request.number,
+                           .done_below = peer.numbers.done_below(),
+                           .id = request.id,
+                           .attempt = static_cast<std::uint8_t>(std::min(request.attempts, 255U)),
+                           .time_left = time_left,
+                           .life = request.life,
+                           .bundles = options_.bundles,
+                           .cookie = peer.cookie_view()};
+  const auto bytes = with_codec(
+      *codec_, [&](const auto& codec) { return codec.encode_request(stamp, request.payload, buffer); });
+  HOLLER_CHECK(bytes.has_value());  // its size was checked when it was started
+
+  const Backoff backoff{.first = request.first_wait, .cap = request.backoff_max, .jitter = request.jitter};
+  const Duration wait = backoff.interval(request.doublings, *random_);
+  request.sent_at(request.attempts) = now;
+  request.state = RequestState::in_flight;
+  ++peer.in_flight;
+  timers_.set(slot, std::min(later(now, wait), request.deadline));
+  ++stats_.transmitted;
+  out.request = {slot, request.generation};
+  out.to = peer.endpoint;
+  out.channel = request.channel;
+  out.bytes = *bytes;
+  out.sharing = sharing_of_attempt(peer.bundles, request.attempts);
+  out.attempt = request.attempts;
+  out.wait = std::min(wait, time_left);
+}
+
+void Requester::Engine::renew_id(RequestSlot& request) {
+  request.id = random_->next();
+  request.guesses = 0;
+  request.id_spent = false;
+}
+
 std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
+  std::optional<Transmit> result;
   if (!held_.empty()) release_held(now);
   while (!sending_.empty()) {
     const std::uint32_t index = sending_.front();
@@ -141,78 +199,22 @@ std::optional<Transmit> Requester::Engine::poll_transmit(Timestamp now, MutableB
     // are new must not keep it from those that have waited.
     const bool fresh = peer.repeats.head == kNone || (peer.fresh_next && peer.fresh.head != kNone);
     const std::uint32_t slot = fresh ? peer.fresh.head : peer.repeats.head;
-    if (slots_[slot].deadline <= now) {  // nobody waits for it: its timer, which is late, ends it
+    if (slots_[slot].deadline <= now)
+        [[unlikely]] {  // nobody waits for it: its timer, which is late, ends it
       leave(slot);
       continue;
     }
-    unlink(slot);
+    unlink(peer, slots_[slot]);
     peer.fresh_next = !fresh;
     if (!peer.bundles || ++turn_ >= kTurnMessages) {  // the next peer's turn
       turn_ = 0;
       sending_.pop_front();
       sending_.push_back(index);
     }
-    return transmit(now, slot, buffer);
+    transmit(now, peer, slot, buffer, result.emplace());
+    break;
   }
-  return std::nullopt;
-}
-
-Transmit Requester::Engine::transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer) {
-  RequestSlot& request = slots_[slot];
-  Peer& peer = peers_[request.peer];
-  if (++request.attempts == 1) {
-    request.exposed = now;
-    request.doubtful = peer.life == 0;
-  }
-  // A life that began later must be told of the copies before, and not be given one that looks new.
-  if (request.life == 0 && (request.attempts == 1 || lived_through(request))) {
-    request.life = peer.life;
-  }
-  if (request.id_spent) {
-    request.id = random_->next();
-    request.guesses = 0;
-    request.id_spent = false;
-  }
-  const RequestStamp stamp{.conversation = peer.conversation,
-                           .number = request.number,
-                           .done_below = peer.numbers.done_below(),
-                           .id = request.id,
-                           .attempt = static_cast<std::uint8_t>(std::min(request.attempts, 255U)),
-                           .time_left = request.deadline == kNever ? kForever : request.deadline - now,
-                           .life = request.life,
-                           .bundles = options_.bundles,
-                           .cookie = peer.cookie_view()};
-  const auto bytes = with_codec(
-      *codec_, [&](const auto& codec) { return codec.encode_request(stamp, request.payload, buffer); });
-  HOLLER_CHECK(bytes.has_value());  // its size was checked when it was started
-
-  if (request.attempts == 1) request.first_wait = first_wait(request, peer);
-  const Backoff backoff{.first = request.first_wait, .cap = request.backoff_max, .jitter = request.jitter};
-  const Duration wait = backoff.interval(request.doublings, *random_);
-  request.sent_at(request.attempts) = now;
-  request.state = RequestState::in_flight;
-  ++peer.in_flight;
-  timers_.set(slot, std::min(later(now, wait), request.deadline));
-  ++stats_.transmitted;
-  if (request.attempts > 1) ++stats_.retransmitted;
-  return {.request = handle_of(slot),
-          .to = peer.endpoint,
-          .channel = request.channel,
-          .bytes = *bytes,
-          .sharing = sharing_of_attempt(peer.bundles, request.attempts),
-          .attempt = request.attempts,
-          .wait = std::min(wait, stamp.time_left)};
-}
-
-Duration Requester::Engine::first_wait(const RequestSlot& request, const Peer& peer) const noexcept {
-  Duration initial = kFirstWait;
-  if (traits_.schedule.first_wait > Duration::zero()) initial = traits_.schedule.first_wait;
-  if (request.first_wait > Duration::zero()) initial = request.first_wait;
-  return peer.rtt.timeout(initial);
-}
-
-bool Requester::Engine::may_send(const Peer& peer) const noexcept {
-  return options_.uncontrolled || peer.in_flight < peer.window.datagrams();
+  return result;
 }
 
 std::uint32_t Requester::Engine::take_slot() {
@@ -233,34 +235,11 @@ std::uint32_t Requester::Engine::slot_of(RequestHandle request) const noexcept {
   return request.slot;
 }
 
-void Requester::Engine::push_ready(std::uint32_t slot, RequestState state) {
-  RequestSlot& request = slots_[slot];
-  request.state = state;
-  Peer& peer = peers_[request.peer];
-  ListEnds& list = state == RequestState::fresh ? peer.fresh : peer.repeats;
-  request.before = list.tail;
-  request.after = kNone;
-  (list.tail == kNone ? list.head : slots_[list.tail].after) = slot;
-  list.tail = slot;
-  if (state == RequestState::fresh) {
-    peer.fresh_bytes += request.payload.size() + traits_.request_overhead_bytes;
-  } else {
-    queue_peer(request.peer);
-  }
-}
-
-/// It leaves at once, or waits a moment for company.
-void Requester::Engine::queue_fresh(Timestamp now, std::uint32_t slot) {
-  push_ready(slot, RequestState::fresh);
+/// Its time to ask again has come.
+void Requester::Engine::push_repeat(std::uint32_t slot) {
   const std::uint32_t index = slots_[slot].peer;
-  Peer& peer = peers_[index];
-  const bool waits = options_.bundle_delay > Duration::zero() && peer.bundles && !peer.queued &&
-                     peer.fresh_bytes < kBundleBytesCareful;
-  if (!waits) {
-    let_go(index);
-  } else if (!std::exchange(peer.held, true)) {
-    held_.push_back({.until = later(now, options_.bundle_delay), .peer = index, .time = peer.held_times});
-  }
+  append(peers_[index], slot, RequestState::repeat);
+  queue_peer(index);
 }
 
 /// What this peer's requests have waited for is there, or its time is over.
@@ -277,64 +256,17 @@ void Requester::Engine::release_held(Timestamp now) {
   }
 }
 
-void Requester::Engine::unlink(std::uint32_t slot) {
-  RequestSlot& request = slots_[slot];
-  Peer& peer = peers_[request.peer];
-  const bool fresh = request.state == RequestState::fresh;
-  ListEnds& list = fresh ? peer.fresh : peer.repeats;
-  if (fresh) peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
-  (request.before == kNone ? list.head : slots_[request.before].after) = request.after;
-  (request.after == kNone ? list.tail : slots_[request.after].before) = request.before;
-}
-
-/// Takes a request out of whatever its state keeps it in, except for the timer.
-void Requester::Engine::leave(std::uint32_t slot) {
-  RequestSlot& request = slots_[slot];
-  if (request.state == RequestState::in_flight) {
-    --peers_[request.peer].in_flight;
-    queue_peer(request.peer);
-  } else if (request.state == RequestState::fresh || request.state == RequestState::repeat) {
-    unlink(slot);
-  }
-  request.state = RequestState::resting;
-}
-
-void Requester::Engine::queue_peer(std::uint32_t peer) {
-  Peer& known = peers_[peer];
-  const bool waits = known.held && known.repeats.head == kNone;  // for company, which repeats are
-  if (known.queued || waits || !known.has_ready()) return;
-  known.queued = true;
-  sending_.push_back(peer);
+/// A peer whose window has opened, or that something is to be sent to.
+void Requester::Engine::queue_peer(std::uint32_t index) {
+  Peer& peer = peers_[index];
+  const bool waits = peer.held && peer.repeats.head == kNone;  // for company, which repeats are
+  if (peer.queued || waits || !peer.has_ready()) return;
+  peer.queued = true;
+  sending_.push_back(index);
 }
 
 RequestEvent& Requester::Engine::end(Timestamp now, std::uint32_t slot, Outcome outcome) {
-  leave(slot);
-  timers_.remove(slot);
-  RequestSlot& request = slots_[slot];
-  Peer& peer = peers_[request.peer];
-  peer.numbers.remove(request.number);
-  if (!traits_.numbered) [[unlikely]]
-    forget_channel(slot);
-  --outstanding_;
-  promiscuous_ -= request.promiscuous ? 1 : 0;
-  stats_.answered += outcome == Outcome::answered ? 1U : 0U;
-  RequestEvent& event = events_.emplace_back();
-  event.request = {slot, request.generation};
-  event.channel = request.channel;
-  event.outcome = outcome;
-  event.peer = peer.endpoint;
-  event.from = peer.endpoint;
-  event.attempts = request.attempts;
-  event.mismatches = request.mismatches;
-  event.soft_error = request.soft_error;
-  event.heard = request.heard;
-  event.elapsed = now - request.started;
-  request.state = RequestState::free;
-  ++request.generation;
-  if (request.payload.capacity() > kPayloadBytesKept) [[unlikely]]
-    request.payload = {};
-  if (--peer.outstanding == 0) peers_.mark_idle(request.peer);
-  return event;
+  return finish(now, slot, outcome);
 }
 
 /// It is no longer the one request of its channel.
@@ -345,14 +277,15 @@ void Requester::Engine::forget_channel(std::uint32_t slot) {
   if (any != by_channel_.end() && any->second == slot) by_channel_.erase(any);
 }
 
-std::optional<RequestEvent> Requester::Engine::poll_event() {
-  std::optional<RequestEvent> event;
-  if (events_.empty()) return event;
-  event.emplace(events_.front());
-  events_.drop_front();
+const RequestEvent* Requester::Engine::next_event() {
+  if (events_.empty()) {
+    events_.tidy();
+    return nullptr;
+  }
+  const RequestEvent& event = events_.take_front();
   // Not before: who keeps something for each slot must hear of the old request before there is a new one.
-  free_.push_back(event->request.slot);
-  return event;
+  free_.push_back(event.request.slot);
+  return &event;
 }
 
 std::size_t Requester::Engine::payload_bytes_max(const Endpoint& peer) const noexcept {
@@ -361,10 +294,10 @@ std::size_t Requester::Engine::payload_bytes_max(const Endpoint& peer) const noe
 }
 
 std::optional<PeerMemory> Requester::Engine::recall(const Endpoint& peer) const {
-  const auto index = peers_.find(peer);
-  if (!index) return std::nullopt;
-  const RttEstimator& rtt = peers_[*index].rtt;
-  return PeerMemory{.srtt = rtt.smoothed(), .rttvar = rtt.variation(), .life = peers_[*index].life};
+  const std::uint32_t index = peers_.find(peer);
+  if (index == kNone) return std::nullopt;
+  const RttEstimator& rtt = peers_[index].rtt;
+  return PeerMemory{.srtt = rtt.smoothed(), .rttvar = rtt.variation(), .life = peers_[index].life};
 }
 
 void Requester::Engine::remember(const Endpoint& peer, const PeerMemory& memory) {
@@ -400,7 +333,11 @@ Timestamp Requester::next_timeout() const { return engine_->next_timeout(); }
 std::optional<Transmit> Requester::poll_transmit(Timestamp now, MutableBytes buffer) {
   return engine_->poll_transmit(now, buffer);
 }
-std::optional<RequestEvent> Requester::poll_event() { return engine_->poll_event(); }
+const RequestEvent* Requester::next_event() { return engine_->next_event(); }
+std::optional<RequestEvent> Requester::poll_event() {
+  const RequestEvent* event = engine_->next_event();
+  return event == nullptr ? std::nullopt : std::optional{*event};
+}
 std::size_t Requester::payload_bytes_max(const Endpoint& peer) const noexcept {
   return engine_->payload_bytes_max(peer);
 }

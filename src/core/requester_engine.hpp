@@ -76,7 +76,7 @@ class Requester::Engine {
   bool cancel(Timestamp now, RequestHandle request);
   void handle_timeout(Timestamp now);
   std::optional<Transmit> poll_transmit(Timestamp now, MutableBytes buffer);
-  std::optional<RequestEvent> poll_event();
+  const RequestEvent* next_event();
   std::optional<PeerMemory> recall(const Endpoint& peer) const;
   void remember(const Endpoint& peer, const PeerMemory& memory);
   std::size_t payload_bytes_max(const Endpoint& peer) const noexcept;
@@ -97,11 +97,8 @@ class Requester::Engine {
   RequesterStats take_stats() noexcept { return std::exchange(stats_, {}); }
 
  private:
-  /// Whose reply a message pretends to be, and what is wrong with it.
-  struct Match {
-    std::uint32_t slot = kNone;
-    std::optional<DropReason> drop;
-  };
+  static constexpr std::size_t kPayloadBytesKept = 4096;  ///< of memory, in a slot without a request
+
   /// A peer whose new requests wait for others to share a datagram with.
   struct Held {
     Timestamp until;
@@ -111,45 +108,56 @@ class Requester::Engine {
 
   // slots and lists
   std::uint32_t take_slot();
-  std::optional<StartStatus> objection(const Endpoint& peer, Bytes payload) const;
+  bool encodable(Bytes payload) const;
   void forget_channel(std::uint32_t slot);
   std::uint32_t slot_of(RequestHandle request) const noexcept;
   RequestHandle handle_of(std::uint32_t slot) const noexcept { return {slot, slots_[slot].generation}; }
-  void push_ready(std::uint32_t slot, RequestState state);
-  void unlink(std::uint32_t slot);
+  void append(Peer& peer, std::uint32_t slot, RequestState state);
+  void unlink(Peer& peer, RequestSlot& request);
+  void push_repeat(std::uint32_t slot);
   void leave(std::uint32_t slot);
   void queue_peer(std::uint32_t peer);
-  void queue_fresh(Timestamp now, std::uint32_t slot);
+  [[gnu::always_inline]] void queue_fresh(Timestamp now, std::uint32_t index);
   void let_go(std::uint32_t index);
   void release_held(Timestamp now);
-  bool may_send(const Peer& peer) const noexcept;
-  Transmit transmit(Timestamp now, std::uint32_t slot, MutableBytes buffer);
-  Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept;
+  bool may_send(const Peer& peer) const noexcept {
+    return options_.uncontrolled || peer.in_flight < peer.window.datagrams();
+  }
+  [[gnu::always_inline]] void transmit(Timestamp now, Peer& peer, std::uint32_t slot, MutableBytes buffer,
+                                       Transmit& out);
+  void renew_id(RequestSlot& request);
+  Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept {
+    return peer.rtt.timeout(request.first_wait > Duration::zero() ? request.first_wait : initial_wait_);
+  }
   void expire(Timestamp now, std::uint32_t slot);
   RequestEvent& end(Timestamp now, std::uint32_t slot, Outcome outcome);
+  [[gnu::always_inline]] RequestEvent& finish(Timestamp now, std::uint32_t slot, Outcome outcome);
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
 
   // what arrives
-  ReplyView decode(Bytes message) const {
-    return with_codec(*codec_, [&](const auto& codec) { return codec.decode_reply(message); });
-  }
-  [[gnu::always_inline]] Match match(const Arrival& arrival, const ReplyView& view) const;
-  [[gnu::always_inline]] Match match_number(const Arrival& arrival, const ReplyView& view) const;
-  Match match_channel(const Arrival& arrival) const;
+  Verdict handle_unnumbered(Timestamp now, const Arrival& arrival);
+  [[gnu::always_inline]] std::uint32_t match_number(const Arrival& arrival, const ReplyView& view,
+                                                    DropReason& fault) const;
+  std::uint32_t match_channel(const Arrival& arrival, bool& foreign) const;
+  [[gnu::always_inline]] bool matches(const RequestSlot& request, const Arrival& arrival,
+                                      const ReplyView& view, DropReason& fault) const;
   Verdict drop(DropReason reason, std::uint32_t slot, Bytes rest);
-  Verdict believe_or_drop(Timestamp now, const Arrival& arrival, const Match& found, Bytes rest);
+  Verdict believe_or_drop(Timestamp now, const Arrival& arrival, DropReason reason, std::uint32_t slot,
+                          Bytes rest);
   void note_guess(RequestSlot& request) noexcept;
   std::uint32_t promiscuous_slot(std::uint32_t channel) const noexcept;
-  [[gnu::always_inline]] std::optional<DropReason> prepare(std::uint32_t slot, const ReplyView& view);
-  [[gnu::always_inline]] void use(Timestamp now, std::uint32_t slot, const ReplyView& view,
-                                  const Endpoint& from);
+  std::optional<DropReason> prepare_note(std::uint32_t slot, const ReplyView& view);
+  [[gnu::always_inline]] Verdict use(Timestamp now, std::uint32_t slot, const ReplyView& view,
+                                     const Endpoint& from);
+  Verdict use_note(Timestamp now, std::uint32_t slot, const ReplyView& view);
   void heed(Timestamp now, std::uint32_t slot, const ReplyView& view);
   /// The life that the peer has now began before the request was exposed to any other.
   bool lived_through(const RequestSlot& request) const noexcept {
     return peers_[request.peer].life_since <= request.exposed;
   }
-  [[gnu::always_inline]] void learn_life(Timestamp now, RequestSlot& request, const ReplyView& view);
-  [[gnu::always_inline]] std::optional<Duration> learn(Timestamp now, RequestSlot& request,
+  [[gnu::always_inline]] bool learn_life(Timestamp now, RequestSlot& request, Peer& peer,
+                                         const ReplyView& view);
+  [[gnu::always_inline]] std::optional<Duration> learn(Timestamp now, RequestSlot& request, Peer& peer,
                                                        const ReplyView& view);
   void rest(Timestamp now, std::uint32_t slot, const ReplyView& view);
   bool grant_repeat(std::uint32_t slot);
@@ -166,6 +174,7 @@ class Requester::Engine {
   RandomSource* random_;
   RequesterOptions options_;
   CodecTraits traits_;
+  Duration initial_wait_;  // toward a peer whose round-trip time is unknown, where a request names no other
   std::uint64_t id_mask_;  // the bits of an ID that travel
   PeerTable peers_;
   std::vector<RequestSlot> slots_;
@@ -184,5 +193,71 @@ class Requester::Engine {
   bool ever_started_ = false;
   RequesterStats stats_;
 };
+
+/// At the end of one of its peer's lists.
+inline void Requester::Engine::append(Peer& peer, std::uint32_t slot, RequestState state) {
+  RequestSlot& request = slots_[slot];
+  const bool fresh = state == RequestState::fresh;
+  ListEnds& list = fresh ? peer.fresh : peer.repeats;
+  request.state = state;
+  request.before = list.tail;
+  (list.tail == kNone ? list.head : slots_[list.tail].after) = slot;
+  list.tail = slot;
+  request.after = kNone;
+  if (fresh) peer.fresh_bytes += request.payload.size() + traits_.request_overhead_bytes;
+}
+
+/// Out of the list that it stands in.
+inline void Requester::Engine::unlink(Peer& peer, RequestSlot& request) {
+  const bool fresh = request.state == RequestState::fresh;
+  ListEnds& list = fresh ? peer.fresh : peer.repeats;
+  if (fresh) peer.fresh_bytes -= request.payload.size() + traits_.request_overhead_bytes;
+  (request.before == kNone ? list.head : slots_[request.before].after) = request.after;
+  (request.after == kNone ? list.tail : slots_[request.after].before) = request.before;
+}
+
+/// Out of whatever its state keeps it in, except for the timer.
+inline void Requester::Engine::leave(std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  if (request.state == RequestState::in_flight) {
+    Peer& peer = peers_[request.peer];
+    --peer.in_flight;
+    if (!peer.queued && peer.has_ready()) queue_peer(request.peer);
+  } else if (request.state == RequestState::fresh || request.state == RequestState::repeat) {
+    unlink(peers_[request.peer], request);
+  }
+  request.state = RequestState::resting;
+}
+
+/// Ends a request. What is in its slot stays there until the event has been told.
+inline RequestEvent& Requester::Engine::finish(Timestamp now, std::uint32_t slot, Outcome outcome) {
+  leave(slot);
+  timers_.remove(slot);
+  RequestSlot& request = slots_[slot];
+  Peer& peer = peers_[request.peer];
+  peer.numbers.remove(request.number);
+  if (!traits_.numbered) [[unlikely]]
+    forget_channel(slot);
+  --outstanding_;
+  promiscuous_ -= request.promiscuous ? 1U : 0U;
+  stats_.answered += outcome == Outcome::answered ? 1U : 0U;
+  RequestEvent& event = events_.emplace_back();
+  event.request = {slot, request.generation};
+  event.channel = request.channel;
+  event.outcome = outcome;
+  event.peer = peer.endpoint;
+  event.from = peer.endpoint;
+  event.attempts = request.attempts;
+  event.mismatches = request.mismatches;
+  event.soft_error = request.soft_error;
+  event.heard = request.heard;
+  event.elapsed = now - request.started;
+  request.state = RequestState::free;
+  ++request.generation;
+  if (request.payload.capacity() > kPayloadBytesKept) [[unlikely]]
+    request.payload = {};
+  if (--peer.outstanding == 0) peers_.mark_idle(request.peer);
+  return event;
+}
 
 }  // namespace holler

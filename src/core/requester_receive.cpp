@@ -33,21 +33,21 @@ constexpr bool is_mismatch(DropReason reason) {
 
 /// What is no answer, unless somebody wants to believe anything.
 /// @param rest  what follows it in the datagram
-Verdict Requester::Engine::believe_or_drop(Timestamp now, const Arrival& arrival, const Match& found,
-                                           Bytes rest) {
-  const std::uint32_t slot = promiscuous_ > 0 ? promiscuous_slot(arrival.channel) : kNone;
-  if (slot == kNone) return drop(*found.drop, found.slot, rest);
-  const Verdict verdict{.used = ReplyKind::reply, .request = handle_of(slot), .rest = {}};
+Verdict Requester::Engine::believe_or_drop(Timestamp now, const Arrival& arrival, DropReason reason,
+                                           std::uint32_t slot, Bytes rest) {
+  const std::uint32_t believer = promiscuous_ > 0 ? promiscuous_slot(arrival.channel) : kNone;
+  if (believer == kNone) return drop(reason, slot, rest);
+  const Verdict verdict{.used = ReplyKind::reply, .request = handle_of(believer), .rest = {}};
   // What anybody may have said tells nothing of the peer and of the path to it.
-  slots_[slot].heard = true;
-  RequestEvent& event = end(now, slot, Outcome::answered);
+  slots_[believer].heard = true;
+  RequestEvent& event = end(now, believer, Outcome::answered);
   event.from = arrival.from;
   event.payload = arrival.bytes;
   return verdict;
 }
 
 /// A last look at what only notes can say.
-inline std::optional<DropReason> Requester::Engine::prepare(std::uint32_t slot, const ReplyView& view) {
+std::optional<DropReason> Requester::Engine::prepare_note(std::uint32_t slot, const ReplyView& view) {
   if (view.kind == ReplyKind::restarted && view.life == slots_[slot].life) {
     return DropReason::late;  // about a copy from before this life was known
   }
@@ -59,46 +59,70 @@ inline std::optional<DropReason> Requester::Engine::prepare(std::uint32_t slot, 
   return std::nullopt;
 }
 
-inline Requester::Engine::Match Requester::Engine::match(const Arrival& arrival,
-                                                         const ReplyView& view) const {
-  Match found = traits_.numbered ? match_number(arrival, view) : match_channel(arrival);
-  if (found.drop) return found;
-  const RequestSlot& request = slots_[found.slot];
-  if (view.kind == ReplyKind::dropped) {
-    found.drop = view.drop;
-  } else if (request.channel != arrival.channel) {
-    found.drop = DropReason::wrong_source;
-  } else if (((view.id ^ request.id) & id_mask_) != 0 || request.id_spent) {
-    found.drop = DropReason::wrong_id;
-  } else if (request.attempts == 0) {
-    found.drop = DropReason::no_request;  // the right ID of what was never sent: our own memory has leaked
-  } else if (view.kind == ReplyKind::reply) {
-    found.drop =
-        with_codec(*codec_, [&](const auto& codec) { return codec.mismatch(request.payload, view); });
+/// Whose reply it is that bears a number.
+/// @return kNone, and the reason in `fault`
+inline std::uint32_t Requester::Engine::match_number(const Arrival& arrival, const ReplyView& view,
+                                                     DropReason& fault) const {
+  const std::uint32_t index = peers_.find(arrival.from);
+  if (index == kNone) [[unlikely]] {
+    fault = outstanding_ == 0 ? DropReason::no_request : DropReason::wrong_source;
+    return kNone;
   }
-  return found;
+  const NumberRing& numbers = peers_[index].numbers;
+  const std::uint32_t slot = numbers.find(view.number).value_or(kNone);
+  if (slot == kNone) fault = view.number < numbers.next() ? DropReason::late : DropReason::wrong_id;
+  return slot;
 }
 
-inline Requester::Engine::Match Requester::Engine::match_number(const Arrival& arrival,
-                                                                const ReplyView& view) const {
-  if (view.kind == ReplyKind::dropped) return {.slot = kNone, .drop = view.drop};
-  const auto peer = peers_.find(arrival.from);
-  if (!peer) {
-    return {.slot = kNone, .drop = outstanding_ == 0 ? DropReason::no_request : DropReason::wrong_source};
+/// What is wrong with a reply whose request is known.
+inline bool Requester::Engine::matches(const RequestSlot& request, const Arrival& arrival,
+                                       const ReplyView& view, DropReason& fault) const {
+  if (request.channel != arrival.channel) [[unlikely]] {
+    fault = DropReason::wrong_source;
+    return false;
   }
-  const NumberRing& numbers = peers_[*peer].numbers;
-  if (const auto slot = numbers.find(view.number)) return {.slot = *slot, .drop = {}};
-  return {.slot = kNone, .drop = view.number < numbers.next() ? DropReason::late : DropReason::wrong_id};
+  if (((view.id ^ request.id) & id_mask_) != 0 || request.id_spent) [[unlikely]] {
+    fault = DropReason::wrong_id;
+    return false;
+  }
+  if (request.attempts == 0) [[unlikely]] {
+    fault = DropReason::no_request;  // the right ID of what was never sent: our own memory has leaked
+    return false;
+  }
+  if (traits_.numbered || view.kind != ReplyKind::reply) [[likely]]
+    return true;
+  const auto mismatch = codec_->mismatch(request.payload, view);
+  fault = mismatch.value_or(fault);
+  return !mismatch;
 }
 
-Requester::Engine::Match Requester::Engine::match_channel(const Arrival& arrival) const {
-  if (const auto peer = peers_.find(arrival.from)) {
-    const auto known = by_channel_and_peer_.find(channel_key(arrival.channel, *peer));
-    if (known != by_channel_and_peer_.end()) return {.slot = known->second, .drop = {}};
+/// Whose reply it is that bears no number: at most one may be outstanding at this peer through this channel.
+/// @return the request, also where the reply is not from its peer: then `foreign`; kNone for none
+std::uint32_t Requester::Engine::match_channel(const Arrival& arrival, bool& foreign) const {
+  const std::uint32_t index = peers_.find(arrival.from);
+  if (index != kNone) {
+    const auto known = by_channel_and_peer_.find(channel_key(arrival.channel, index));
+    if (known != by_channel_and_peer_.end()) return known->second;
   }
   const auto other = by_channel_.find(arrival.channel);
-  if (other != by_channel_.end()) return {.slot = other->second, .drop = DropReason::wrong_source};
-  return {.slot = kNone, .drop = !ever_started_ ? DropReason::no_request : DropReason::late};
+  foreign = other != by_channel_.end();
+  return foreign ? other->second : kNone;
+}
+
+/// A message of a codec without numbers.
+Verdict Requester::Engine::handle_unnumbered(Timestamp now, const Arrival& arrival) {
+  bool foreign = false;
+  const std::uint32_t slot = match_channel(arrival, foreign);
+  if (slot == kNone || foreign) {
+    const DropReason silent = ever_started_ ? DropReason::late : DropReason::no_request;
+    return believe_or_drop(now, arrival, foreign ? DropReason::wrong_source : silent, slot, {});
+  }
+  const ReplyView view = codec_->decode_reply(arrival.bytes);
+  DropReason fault = view.drop;
+  if (view.kind == ReplyKind::dropped || !matches(slots_[slot], arrival, view, fault)) {
+    return believe_or_drop(now, arrival, fault, slot, view.rest);
+  }
+  return use(now, slot, view, arrival.from);
 }
 
 Verdict Requester::Engine::drop(DropReason reason, std::uint32_t slot, Bytes rest) {
@@ -135,30 +159,44 @@ std::uint32_t Requester::Engine::promiscuous_slot(std::uint32_t channel) const n
   return kNone;
 }
 
-inline void Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& view,
-                                   const Endpoint& from) {
+inline Verdict Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& view,
+                                      const Endpoint& from) {
   RequestSlot& request = slots_[slot];
-  const auto network = learn(now, request, view);
+  if (view.kind != ReplyKind::reply) [[unlikely]]
+    return use_note(now, slot, view);
+  const Verdict verdict{.used = ReplyKind::reply, .request = handle_of(slot), .rest = view.rest};
+  Peer& peer = peers_[request.peer];
+  const auto network = learn(now, request, peer, view);
+  peer.bundles = view.bundles;
   request.heard = true;
-  peers_[request.peer].bundles = view.bundles;
-  if (view.life != 0) learn_life(now, request, view);
-  const bool maybe_repeated = view.life != 0 && request.doubtful && !lived_through(request);
-  if (view.kind == ReplyKind::reply) [[likely]] {
-    RequestEvent& event = end(now, slot, Outcome::answered);
-    event.from = from;
-    event.payload = view.payload;
-    event.rtt = network;
-    event.maybe_repeated = maybe_repeated;
-    if (traits_.numbered) event.hold = view.hold;
-    return;
-  }
+  const bool maybe_repeated = learn_life(now, request, peer, view);
+  RequestEvent& event = finish(now, slot, Outcome::answered);
+  event.from = from;
+  event.payload = view.payload;
+  event.rtt = network;
+  event.maybe_repeated = maybe_repeated;
+  if (traits_.numbered) event.hold = view.hold;
+  return verdict;
+}
+
+/// What is no reply, but says something of the request.
+Verdict Requester::Engine::use_note(Timestamp now, std::uint32_t slot, const ReplyView& view) {
+  if (const auto fault = prepare_note(slot, view)) return drop(*fault, slot, view.rest);
+  const Verdict verdict{.used = view.kind, .request = handle_of(slot), .rest = view.rest};
+  RequestSlot& request = slots_[slot];
+  Peer& peer = peers_[request.peer];
+  learn(now, request, peer, view);
+  peer.bundles = view.bundles;
+  request.heard = true;
+  const bool maybe_repeated = learn_life(now, request, peer, view);
   if (view.kind == ReplyKind::refused) {
     RequestEvent& event = end(now, slot, Outcome::declined);
     event.reason = view.reason;
     event.maybe_repeated = maybe_repeated;
-    return;
+  } else {
+    heed(now, slot, view);
   }
-  heed(now, slot, view);
+  return verdict;
 }
 
 /// A note after which the request goes on.
@@ -178,16 +216,18 @@ void Requester::Engine::heed(Timestamp now, std::uint32_t slot, const ReplyView&
       ++stats_.restarted;
       meet_other_life(now, slot, view);
       break;
-    case ReplyKind::verify: break;  // `prepare` has kept the cookie and queued the request
+    case ReplyKind::verify: break;  // `prepare_note` has kept the cookie and queued the request
     case ReplyKind::reply:
     case ReplyKind::refused:
     case ReplyKind::dropped: break;
   }
 }
 
-inline void Requester::Engine::learn_life(Timestamp now, RequestSlot& request, const ReplyView& view) {
-  Peer& peer = peers_[request.peer];
-  if (peer.life != view.life) {
+/// @return whether an earlier life of the server may have run the request as well
+inline bool Requester::Engine::learn_life(Timestamp now, RequestSlot& request, Peer& peer,
+                                          const ReplyView& view) {
+  if (view.life == 0) return false;
+  if (peer.life != view.life) [[unlikely]] {
     peer.life = view.life;
     peer.life_since = now;
   }
@@ -196,13 +236,13 @@ inline void Requester::Engine::learn_life(Timestamp now, RequestSlot& request, c
   // It has seen this very request: from now on it is for this life alone.
   const bool may_have_it = view.kind != ReplyKind::restarted;
   if (request.life == 0 && may_have_it) request.life = view.life;
+  return request.doubtful && peer.life_since > request.exposed;
 }
 
 /// Takes what an answer tells about the path: time, and that there is room.
 /// @return the time in the network, where it is known which transmission was answered
-inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request,
+inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request, Peer& peer,
                                                         const ReplyView& view) {
-  Peer& peer = peers_[request.peer];
   // "Busy" says that the path has room and the server has not: no reason to send it more.
   if (request.state == RequestState::in_flight && view.kind != ReplyKind::busy) {
     peer.window.on_answer(peer.in_flight);
@@ -222,17 +262,21 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
 Verdict Requester::Engine::handle_datagram(Timestamp now, const Arrival& arrival) {
   ++(arrival.continued ? stats_.bundled : stats_.received);
   if (arrival.truncated) [[unlikely]] {
-    return believe_or_drop(now, arrival, {.slot = kNone, .drop = DropReason::truncated}, {});
+    return believe_or_drop(now, arrival, DropReason::truncated, kNone, {});
   }
-  const ReplyView view = decode(arrival.bytes);
-  const Match found = match(arrival, view);
-  if (found.drop) [[unlikely]]
-    return believe_or_drop(now, arrival, found, view.rest);
-  if (const auto fault = prepare(found.slot, view)) [[unlikely]]
-    return drop(*fault, found.slot, view.rest);
-  const Verdict verdict{.used = view.kind, .request = handle_of(found.slot), .rest = view.rest};
-  use(now, found.slot, view, arrival.from);
-  return verdict;
+  if (!traits_.numbered) [[unlikely]]
+    return handle_unnumbered(now, arrival);
+  const ReplyView view =
+      with_codec(*codec_, [&](const auto& codec) { return codec.decode_reply(arrival.bytes); });
+  DropReason fault = view.drop;
+  std::uint32_t slot = kNone;
+  if (view.kind != ReplyKind::dropped) [[likely]] {
+    slot = match_number(arrival, view, fault);
+    if (slot != kNone && matches(slots_[slot], arrival, view, fault)) [[likely]] {
+      return use(now, slot, view, arrival.from);
+    }
+  }
+  return believe_or_drop(now, arrival, fault, slot, view.rest);
 }
 
 /// The server has the request, or has no time for it: leave it alone for as long as it asks.
@@ -265,7 +309,7 @@ bool Requester::Engine::grant_repeat(std::uint32_t slot) {
   if (request.attempts_max != 0) ++request.attempts_max;  // not an attempt that the caller counted on
   leave(slot);
   timers_.set(slot, request.deadline);
-  push_ready(slot, RequestState::repeat);
+  push_repeat(slot);
   return true;
 }
 
@@ -290,17 +334,17 @@ void Requester::Engine::meet_other_life(Timestamp now, std::uint32_t slot, const
 /// @param rest  what is quoted; without its first message after the call
 std::uint32_t Requester::Engine::slot_of_quote(const Unreachability& news, Bytes& rest) const {
   const Bytes quote = std::exchange(rest, {});
-  const auto peer = peers_.find(news.peer);
-  if (!peer) return kNone;
+  const std::uint32_t peer = peers_.find(news.peer);
+  if (peer == kNone) return kNone;
   if (!traits_.numbered) {
-    const auto known = by_channel_and_peer_.find(channel_key(news.channel, *peer));
+    const auto known = by_channel_and_peer_.find(channel_key(news.channel, peer));
     return known == by_channel_and_peer_.end() ? kNone : known->second;
   }
   // Of the last message there may be no more than the header.
   const RequestView quoted = codec_->decode_request(quote);
   if (!quoted.identified) return kNone;
   rest = quoted.rest;
-  const auto slot = peers_[*peer].numbers.find(quoted.number);
+  const auto slot = peers_[peer].numbers.find(quoted.number);
   const bool ours = slot && slots_[*slot].id == quoted.id && slots_[*slot].channel == news.channel;
   return ours ? *slot : kNone;
 }

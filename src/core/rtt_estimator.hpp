@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "holler/time.hpp"
@@ -16,7 +17,18 @@ class RttEstimator {
   static constexpr Duration kGranularity = std::chrono::milliseconds{5};
   static constexpr Duration kCeiling = std::chrono::seconds{60};  ///< RFC 6298 §2.5: at least 60 s
 
-  void on_sample(Duration sample) noexcept;
+  void on_sample(Duration sample) noexcept {
+    sample = std::clamp(sample, Duration::zero(), kLongest);
+    if (!smoothed_) [[unlikely]] {  // RFC 6298 §2.2
+      smoothed_ = sample;
+      variation_ = sample / 2;
+      return;
+    }
+    // RFC 6298 §2.3, in this order: α = 1/8, β = 1/4.
+    const Duration deviation = *smoothed_ > sample ? *smoothed_ - sample : sample - *smoothed_;
+    variation_ = variation_ - variation_ / 4 + deviation / 4;
+    smoothed_ = *smoothed_ - *smoothed_ / 8 + sample / 8;
+  }
   /// Takes over what another estimator has learned.
   void seed(Duration smoothed, Duration variation) noexcept;
 
@@ -24,11 +36,20 @@ class RttEstimator {
   [[nodiscard]] std::optional<Duration> smoothed() const noexcept { return smoothed_; }
   [[nodiscard]] Duration variation() const noexcept { return variation_; }
   /// SRTT + max(G, 4·RTTVAR), before the ceiling; nothing without a sample.
-  [[nodiscard]] std::optional<Duration> unbounded_timeout() const noexcept;
+  [[nodiscard]] std::optional<Duration> unbounded_timeout() const noexcept {
+    if (!smoothed_) return std::nullopt;
+    return *smoothed_ + std::max(kGranularity, 4 * variation_);
+  }
   /// The retransmission time-out: at most the ceiling, or `initial` without a sample.
-  [[nodiscard]] Duration timeout(Duration initial) const noexcept;
+  [[nodiscard]] Duration timeout(Duration initial) const noexcept {
+    const auto learned = unbounded_timeout();
+    return learned ? std::min(*learned, kCeiling) : initial;
+  }
 
  private:
+  /// Far above the ceiling of a time-out, and far below what 4 · RTTVAR could overflow.
+  static constexpr Duration kLongest = std::chrono::hours{1};
+
   std::optional<Duration> smoothed_;
   Duration variation_{};
 };

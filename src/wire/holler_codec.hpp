@@ -21,16 +21,16 @@ namespace holler {
 class HollerCodec final : public Codec {
  public:
   [[nodiscard]] const CodecTraits& traits() const noexcept override;
-  [[nodiscard]] inline std::optional<std::size_t> encode_request(const RequestStamp& stamp, Bytes payload,
-                                                                 MutableBytes out) const override;
-  [[nodiscard]] inline ReplyView decode_reply(Bytes datagram) const override;
+  [[nodiscard, gnu::always_inline]] inline std::optional<std::size_t> encode_request(
+      const RequestStamp& stamp, Bytes payload, MutableBytes out) const override;
+  [[nodiscard, gnu::always_inline]] inline ReplyView decode_reply(Bytes datagram) const override;
   /// Number and ID say all that there is to say.
   [[nodiscard]] std::optional<DropReason> mismatch(Bytes /*request_payload*/,
                                                    const ReplyView& /*reply*/) const override {
     return std::nullopt;
   }
-  [[nodiscard]] [[gnu::always_inline]] inline RequestView decode_request(Bytes datagram) const override;
-  [[nodiscard]] [[gnu::always_inline]] inline std::optional<std::size_t> encode_reply_header(
+  [[nodiscard, gnu::always_inline]] inline RequestView decode_request(Bytes datagram) const override;
+  [[nodiscard, gnu::always_inline]] inline std::optional<std::size_t> encode_reply_header(
       const ReplyStamp& stamp, MutableBytes out) const override;
 
   /// The only one; what `holler_codec()` returns.

@@ -17,12 +17,12 @@ TEST(PeerTableEviction, ForgetsThePeerThatWasUnusedForLongest) {
     table.mark_busy(index);
     table.mark_idle(index);
   }
-  table.mark_busy(*table.find(peer(1)));
-  table.mark_idle(*table.find(peer(1)));
+  table.mark_busy(table.find(peer(1)));
+  table.mark_idle(table.find(peer(1)));
   EXPECT_NE(table.find_or_add(peer(4), 4), kNone);
-  EXPECT_TRUE(table.find(peer(1)));
-  EXPECT_FALSE(table.find(peer(2)));
-  EXPECT_TRUE(table.find(peer(3)));
+  EXPECT_NE(table.find(peer(1)), kNone);
+  EXPECT_EQ(table.find(peer(2)), kNone);
+  EXPECT_NE(table.find(peer(3)), kNone);
 }
 
 TEST(PeerTableEviction, NeverForgetsABusyPeerAndSaysSoWhenAllAre) {
@@ -57,15 +57,15 @@ TEST(PeerTableEviction, KeepsItsBoundsAndItsBusyPeersForAnyOrderOfCalls) {
   for (int step = 0; step < 20'000; ++step) {
     const auto port = static_cast<std::uint16_t>(random.below(30) + 1);
     if (busy.contains(port)) {
-      ASSERT_TRUE(table.find(peer(port)));
+      ASSERT_NE(table.find(peer(port)), kNone);
       if (random.below(2) == 0) {
-        table.mark_idle(*table.find(peer(port)));
+        table.mark_idle(table.find(peer(port)));
         busy.erase(port);
       }
       continue;
     }
     const std::uint32_t index = table.find_or_add(peer(port), port);
-    ASSERT_EQ(index == kNone, busy.size() == 8 && !table.find(peer(port)));
+    ASSERT_EQ(index == kNone, busy.size() == 8 && table.find(peer(port)) == kNone);
     if (index == kNone) continue;
     ASSERT_EQ(table[index].endpoint, peer(port));
     ASSERT_EQ(table.find(peer(port)), index);
