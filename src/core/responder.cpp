@@ -86,7 +86,7 @@ PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, By
   if (job == nullptr || payload.size() > reply_bytes_max(job->copy)) return {};
   const RequestCopy& copy = job->copy;
   PromptReply reply{.state = PromptReply::State::taken};
-  if (!leaving_.empty() || waits_for_company(copy)) {
+  if (outgoing_ != 0 || waits_for_company(copy)) {
     release(now, handle.slot, payload);
     return reply;
   }

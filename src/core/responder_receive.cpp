@@ -223,6 +223,7 @@ inline void Responder::Engine::offer(Timestamp now, const RequestView& view, Job
   is_pending_ = true;
   pending_.job = {spare_, job.generation};
   pending_.codec = job.copy.format->codec;
+  pending_.identified = view.identified;
   pending_.attempt = view.attempt;
   pending_.time_left = job.copy.given_up == kNever ? kForever : job.copy.given_up - now;
   pending_.payload = view.payload;

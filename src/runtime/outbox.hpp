@@ -31,15 +31,11 @@ class Outbox {
   /// Where to write the next message; `add` it then.
   [[nodiscard]] MutableBytes room() noexcept { return {block_.get() + used_, bytes_ - used_}; }
   void add(Timestamp now, const Way& way, const Note& note) {
-    const auto path = [&](const Way& on) { return mtu_.payload_bytes(now, on.to.address); };
-    if (bundler_.add(way, note.sharing, note.bytes, path)) [[likely]] {
-      Bytes& bytes = datagrams_.back().bytes;
-      bytes = {bytes.data(), bytes.size() + note.bytes};
-    } else {
-      begin(way, note.bytes);
-    }
-    used_ += note.bytes;
-    notes_.push_back(note);
+    append(way, note, bundler_.add(way, note.sharing, note.bytes, path_at(now)));
+  }
+  /// `add` for a message that goes the way of the one that was added before it, which spares a look.
+  void add_likewise(Timestamp now, const Way& way, const Note& note) {
+    append(way, note, bundler_.add_likewise(note.sharing, note.bytes, path_at(now)));
   }
 
   /// Hands the datagrams to the kernel, in order.
@@ -80,6 +76,19 @@ class Outbox {
   }
 
  private:
+  [[nodiscard]] auto path_at(Timestamp now) {
+    return [this, now](const Way& way) { return mtu_.payload_bytes(now, way.to.address); };
+  }
+  void append(const Way& way, const Note& note, bool shares) {
+    if (shares) [[likely]] {
+      Bytes& bytes = datagrams_.back().bytes;
+      bytes = {bytes.data(), bytes.size() + note.bytes};
+    } else {
+      begin(way, note.bytes);
+    }
+    used_ += note.bytes;
+    notes_.push_back(note);
+  }
   void begin(const Way& way, std::size_t bytes) {
     datagrams_.push_back(
         {.to = way.to, .from = way.from, .interface = way.interface, .bytes = {block_.get() + used_, bytes}});

@@ -178,9 +178,10 @@ std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& data
 /// All messages of a datagram, up to the first that another loop has to see.
 std::size_t ServingLoop::take_in(Timestamp now, Incoming incoming, const Server::Handler& handler) {
   // A broadcast is answered from the address that this host has on that network.
-  const Way back{.to = incoming.from, .from = incoming.to.address, .interface = incoming.interface};
-  Request request{
-      .from = incoming.from, .to = incoming.to, .payload = {}, .delivery = incoming.delivery};
+  Visit visit{
+      .back = {.to = incoming.from, .from = incoming.to.address, .interface = incoming.interface},
+      .request = {
+          .from = incoming.from, .to = incoming.to, .payload = {}, .delivery = incoming.delivery}};
   for (std::size_t messages = 0;; incoming.continued = true) {
     if (ServingLoop* owner = owner_of(incoming.bytes)) {
       owner->hand_in(incoming);
@@ -190,8 +191,9 @@ std::size_t ServingLoop::take_in(Timestamp now, Incoming incoming, const Server:
         messages++ == 0 ? responder_.handle_datagram(now, incoming) : responder_.handle_rest(now);
     if (options_.tracer) trace(now, incoming, result);
     if (const IncomingRequest* taken = responder_.take_request()) {
-      handle(now, *taken, request, back, handler);
+      handle(now, *taken, visit, handler);
     } else if (result.receipt != Receipt::dropped) {
+      visit.likewise = false;
       write_queued(now);  // so that what comes next need not stand in a queue behind it
     }
     incoming.bytes = result.rest;
@@ -236,13 +238,12 @@ void ServingLoop::take_strays(Timestamp now, const Server::Handler& handler) {
   }
 }
 
-/// @param request  what all requests of the datagram have in common is in it
-/// @param back     the way of their replies
-void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Request& request, const Way& back,
+void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Visit& visit,
                          const Server::Handler& handler) {
   writer_.begin(incoming.job, incoming.reply_bytes_max);
+  Request& request = visit.request;
   request.payload = incoming.payload;
-  request.identified = incoming.codec->traits().id_bits > 0;
+  request.identified = incoming.identified;
   request.attempt = incoming.attempt;
   request.time_left = incoming.time_left;
   ReplyWriter reply{writer_};
@@ -259,12 +260,19 @@ void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Request
   if (held || writer_.decision.kind != Decision::Kind::reply || !outbox_.has_room()) [[unlikely]] {
     complete(now, writer_.job, writer_.decision, writer_.payload(),
              held ? later(now, writer_.hold_back) : Timestamp::min());
+    visit.likewise = false;
     write_queued(now);
     return;
   }
   const PromptReply written =
       responder_.reply_at_once(now, writer_.job, writer_.payload(), outbox_.room());
-  if (written.state == PromptReply::State::written) outbox_.add(now, back, written);
+  if (written.state != PromptReply::State::written) return;
+  if (visit.likewise) {
+    outbox_.add_likewise(now, visit.back, written);
+  } else {
+    outbox_.add(now, visit.back, written);
+    visit.likewise = true;
+  }
 }
 
 void ServingLoop::complete(Timestamp now, JobHandle job, const Decision& decision, Bytes payload,

@@ -47,6 +47,13 @@ class ServingLoop {
     ByteVector bytes;
   };
 
+  /// What the messages of one datagram have in common.
+  struct Visit {
+    Way back;               // the way of the answers
+    Request request;        // as the handler sees it: where it comes from, and who was asked
+    bool likewise = false;  // what was last put into the outbox goes this way
+  };
+
   ServingLoop(const ServerOptions& options, const ResponderOptions& share, UdpSocket socket, Poller poller,
               std::shared_ptr<Completions> completions);
 
@@ -57,8 +64,7 @@ class ServingLoop {
   [[nodiscard]] ServingLoop* owner_of(Bytes message) const noexcept;
   void hand_in(const Incoming& incoming);
   void take_strays(Timestamp now, const Server::Handler& handler);
-  void handle(Timestamp now, const IncomingRequest& incoming, Request& request, const Way& back,
-              const Server::Handler& handler);
+  void handle(Timestamp now, const IncomingRequest& incoming, Visit& visit, const Server::Handler& handler);
   void complete(Timestamp now, JobHandle job, const Decision& decision, Bytes payload,
                 Timestamp not_before = Timestamp::min());
   void write_queued(Timestamp now);
