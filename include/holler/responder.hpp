@@ -103,10 +103,10 @@ struct IncomingRequest {
   std::uint32_t channel = 0;
   Delivery delivery = Delivery::unicast;
   const Codec* codec = nullptr;
-  bool identified = true;         ///< false where a repeat looks like a new request
-  std::uint8_t attempt = 1;       ///< 0 where the protocol does not tell
-  Duration time_left = kForever;  ///< until the asker gives up
-  Bytes payload;                  ///< points into the datagram of the last handle_datagram
+  bool identified = true;           ///< false where a repeat looks like a new request
+  std::uint8_t attempt = 1;         ///< 0 where the protocol does not tell
+  Duration time_left = kForever;    ///< until the asker gives up
+  Bytes payload;                    ///< points into the datagram of the last handle_datagram
   std::size_t reply_bytes_max = 0;  ///< that fit a reply
 };
 

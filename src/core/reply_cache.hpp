@@ -80,9 +80,10 @@ class ReplyCache {
 
   /// @param asker       where this copy has come from; a new entry begins with it
   /// @param keep_until  when the last copy of this request can have arrived
-  [[nodiscard]] [[gnu::always_inline]] inline Lookup find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
-                                   std::uint64_t id, const Address& asker, Timestamp keep_until,
-                                   std::size_t gap_max = kGapStranger);
+  [[nodiscard]] [[gnu::always_inline]] inline Lookup find_or_add(Timestamp now, const RequestKey& key,
+                                                                 std::uint64_t done_below, std::uint64_t id,
+                                                                 const Address& asker, Timestamp keep_until,
+                                                                 std::size_t gap_max = kGapStranger);
   /// @return nullptr if it is not remembered
   [[nodiscard]] CachedReply* find(const RequestKey& key);
   /// The same where the place of the conversation is known, which saves a search.
@@ -180,8 +181,8 @@ ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key,
   if (key.number < conversation.base) return {Finding::done, nullptr};
   if (done_below > conversation.base) forget_below(conversation, done_below);
   const std::uint64_t gap = key.number - conversation.base;
-  if (gap >= conversation.entries.size() && !(has_room(conversation, gap, gap_max) && widen(conversation, gap)))
-      [[unlikely]] {
+  if (gap >= conversation.entries.size() &&
+      !(has_room(conversation, gap, gap_max) && widen(conversation, gap))) [[unlikely]] {
     return {Finding::full, nullptr};
   }
   CachedReply& entry = at(conversation, key.number);

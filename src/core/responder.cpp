@@ -98,7 +98,8 @@ PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, By
 
 /// Puts a reply into the memory of replies.
 /// @return whether anybody waits for it
-inline bool Responder::Engine::remember(Timestamp now, const RequestCopy& copy, CachedReply* entry, Bytes payload) {
+inline bool Responder::Engine::remember(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                        Bytes payload) {
   if (entry != nullptr) {
     entry->state = CachedReply::State::replied;
     cache_.store(*entry, payload);
@@ -126,9 +127,8 @@ void Responder::Engine::send_off(Timestamp now, std::uint32_t slot, const Messag
   ++outgoing_;
   const bool waits = waits_for_company(job.copy);
   (waits ? waiting_ : leaving_)
-      .push_back({.message = message,
-                  .job = slot,
-                  .not_before = waits ? later(now, options_.bundle_delay) : now});
+      .push_back(
+          {.message = message, .job = slot, .not_before = waits ? later(now, options_.bundle_delay) : now});
 }
 
 bool Responder::Engine::refuse(Timestamp now, JobHandle handle, std::uint16_t reason) {
@@ -221,7 +221,7 @@ PromptReply Responder::Engine::write(Timestamp now, const Leaving& leaving, Muta
 }
 
 inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCopy& copy, CachedReply* entry,
-                                           Bytes payload, MutableBytes buffer) {
+                                                  Bytes payload, MutableBytes buffer) {
   const std::size_t bytes = copy.format->reply_header_bytes + payload.size();
   if (has_no_limit(copy, entry) || within_amplification(copy, entry, wire_bytes(copy.origin.asker, bytes)))
       [[likely]] {
@@ -254,7 +254,8 @@ PromptReply Responder::Engine::write_note(Timestamp now, const Message& message,
 }
 
 inline PromptReply Responder::Engine::encode(Timestamp now, const Message& message, const RequestCopy& copy,
-                                      CachedReply* entry, Bytes payload, Bytes cookie, MutableBytes buffer) {
+                                             CachedReply* entry, Bytes payload, Bytes cookie,
+                                             MutableBytes buffer) {
   constexpr std::size_t kUnsaid = ~std::size_t{};  // in place of nullopt, which goes through memory
   const std::size_t header = with_codec(*copy.format->codec, [&] [[gnu::always_inline]] (const auto& codec) {
     return codec
@@ -304,7 +305,8 @@ inline bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
   return repeat;
 }
 
-inline bool Responder::Engine::has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept {
+inline bool Responder::Engine::has_no_limit(const RequestCopy& copy,
+                                            const CachedReply* entry) const noexcept {
   if (options_.amplification_max == 0 || copy.origin.loopback) return true;
   return copy.identified && entry->verified && entry->asker == copy.origin.asker.address;
 }

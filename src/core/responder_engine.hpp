@@ -125,8 +125,7 @@ class Responder::Engine {
   [[gnu::always_inline]] ReceiptResult receive_message(Timestamp now, const Format& format,
                                                        const RequestView& view, Bytes bytes, bool continued);
   [[gnu::noinline]] ReceiptResult drop(DropReason reason);
-  [[gnu::always_inline]] ReceiptResult receive_identified(Timestamp now, const RequestView& view,
-                                                          Job& job);
+  [[gnu::always_inline]] ReceiptResult receive_identified(Timestamp now, const RequestView& view, Job& job);
   [[gnu::noinline]] ReceiptResult receive_repeat(CachedReply& entry);
   [[gnu::noinline]] ReceiptResult decline(const Message& note);
   [[gnu::noinline]] ReceiptResult decline_busy(Duration retry_after);
@@ -143,7 +142,8 @@ class Responder::Engine {
 
   // what leaves
   [[gnu::always_inline]] const Job* find_job(JobHandle handle) const noexcept;
-  [[gnu::always_inline]] bool remember(Timestamp now, const RequestCopy& copy, CachedReply* entry, Bytes payload);
+  [[gnu::always_inline]] bool remember(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                       Bytes payload);
   [[gnu::noinline]] void release(Timestamp now, std::uint32_t slot, Bytes payload);
   bool waits_for_company(const RequestCopy& copy) const noexcept {
     return options_.bundle_delay > Duration::zero() && copy.sharing() != Sharing::alone;
@@ -197,7 +197,7 @@ class Responder::Engine {
   bool is_pending_ = false;
   IncomingRequest pending_;  // where it came from is that of the last datagram
   Fifo<Leaving> leaving_;
-  Fifo<Leaving> waiting_;  // for company, in the order of their times, which are all equally far away
+  Fifo<Leaving> waiting_;     // for company, in the order of their times, which are all equally far away
   std::size_t outgoing_ = 0;  // in both
   ResponderStats stats_;
 };

@@ -68,8 +68,9 @@ ReceiptResult Responder::Engine::receive_foreign(Timestamp now, Bytes bytes, boo
   return drop(DropReason::foreign);
 }
 
-inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const Format& format, const RequestView& view,
-                                                 Bytes bytes, bool continued) {
+inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const Format& format,
+                                                        const RequestView& view, Bytes bytes,
+                                                        bool continued) {
   rest_ = view.rest;
   if (view.drop) return drop(*view.drop);
   if (view.time_left != kForever && view.time_left <= now - origin_.received) {
@@ -89,8 +90,8 @@ ReceiptResult Responder::Engine::drop(DropReason reason) {
   return {.receipt = Receipt::dropped, .drop = reason, .rest = rest_};
 }
 
-inline void Responder::Engine::note_arriving(RequestCopy& copy, const Format& format,
-                                             const RequestView& view, Bytes bytes, bool continued) const {
+inline void Responder::Engine::note_arriving(RequestCopy& copy, const Format& format, const RequestView& view,
+                                             Bytes bytes, bool continued) const {
   const std::size_t size = bytes.size() - view.rest.size();
   copy.origin = origin_;
   copy.format = &format;
@@ -128,11 +129,9 @@ ReplyCache::Lookup Responder::Engine::add_far_ahead(Timestamp now, std::uint64_t
                             ReplyCache::kGapTrusted);
 }
 
-inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view,
-                                                           Job& job) {
+inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view, Job& job) {
   const bool stranger = may_have_run_before(now, view.life);
-  if (stranger || jobs() >= options_.jobs_max || cache_.crowded() ||
-      admission_.overloaded()) [[unlikely]] {
+  if (stranger || jobs() >= options_.jobs_max || cache_.crowded() || admission_.overloaded()) [[unlikely]] {
     if (const auto note = objection(now, stranger, view.time_left, view.cookie)) return decline(*note);
   }
   RequestCopy& copy = job.copy;

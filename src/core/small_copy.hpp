@@ -7,8 +7,8 @@
 
 namespace holler {
 
-/// memcpy for what is mostly some dozens of bytes: these are moved where they stand, as words that may overlap,
-/// for less than what a call costs.
+/// memcpy for what is mostly some dozens of bytes: these are moved where they stand, as words that may
+/// overlap, for less than what a call costs.
 [[gnu::always_inline]] inline void small_copy(std::byte* to, Bytes from) noexcept {
   struct Word {
     std::byte bytes[16];

@@ -40,8 +40,10 @@ class Outbox {
 
   /// Hands the datagrams to the kernel, in order.
   /// @param socket_of  Note → UdpSocket*: through which socket it leaves; nullptr: it is no longer wanted
-  /// @param on_sent    (Bytes message, const Note&, const OutgoingDatagram&); nullptr where nobody wants to know
-  /// @param on_failed  (Bytes message, const Note&, const OutgoingDatagram&, const Error&): it will not be sent
+  /// @param on_sent    (Bytes message, const Note&, const OutgoingDatagram&); nullptr where nobody wants to
+  /// know
+  /// @param on_failed  (Bytes message, const Note&, const OutgoingDatagram&, const Error&): it will not be
+  /// sent
   /// @return nullptr when all are gone, or the socket that has no room at the moment
   template <class SocketOf, class OnSent, class OnFailed>
   UdpSocket* flush(SocketOf&& socket_of, OnSent&& on_sent, OnFailed&& on_failed) {

@@ -180,8 +180,7 @@ std::size_t ServingLoop::take_in(Timestamp now, Incoming incoming, const Server:
   // A broadcast is answered from the address that this host has on that network.
   Visit visit{
       .back = {.to = incoming.from, .from = incoming.to.address, .interface = incoming.interface},
-      .request = {
-          .from = incoming.from, .to = incoming.to, .payload = {}, .delivery = incoming.delivery}};
+      .request = {.from = incoming.from, .to = incoming.to, .payload = {}, .delivery = incoming.delivery}};
   for (std::size_t messages = 0;; incoming.continued = true) {
     if (ServingLoop* owner = owner_of(incoming.bytes)) {
       owner->hand_in(incoming);
@@ -264,8 +263,7 @@ void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Visit& 
     write_queued(now);
     return;
   }
-  const PromptReply written =
-      responder_.reply_at_once(now, writer_.job, writer_.payload(), outbox_.room());
+  const PromptReply written = responder_.reply_at_once(now, writer_.job, writer_.payload(), outbox_.room());
   if (written.state != PromptReply::State::written) return;
   if (visit.likewise) {
     outbox_.add_likewise(now, visit.back, written);

@@ -31,8 +31,8 @@ class PromptReplies : public testing::Test {
                              .time_left = 10s,
                              .bundles = true,
                              .cookie = cookie};
-    const auto bytes = holler_codec().encode_request(stamp, bytes_of("What is the time?"),
-                                                     std::span{datagram_}.subspan(at));
+    const auto bytes =
+        holler_codec().encode_request(stamp, bytes_of("What is the time?"), std::span{datagram_}.subspan(at));
     datagram_.resize(at + bytes.value_or(0));
   }
   ReceiptResult arrive(Responder& responder) {
