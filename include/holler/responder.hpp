@@ -190,7 +190,8 @@ class Responder {
   /// @return false, and nothing is sent, if the job is unknown or the reply too large
   bool reply(Timestamp now, JobHandle job, Bytes payload, Timestamp not_before = Timestamp::min());
   /// `reply`, for an owner that can send now: where nothing else is ready to leave before it, the message is
-  /// written into `buffer`, as `poll_transmit` would have done, and is not queued.
+  /// written into `buffer`, as `poll_transmit` would have done, and is not queued. Only for the request that
+  /// was handed out last, while no copy of it has come; for any other it is as `reply`.
   /// @param buffer  at least `datagram_bytes_max` bytes
   PromptReply reply_at_once(Timestamp now, JobHandle job, Bytes payload, MutableBytes buffer);
   /// Tells the asker that this will not be done; `reason` is the application's.

@@ -86,7 +86,9 @@ PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, By
   if (job == nullptr || payload.size() > reply_bytes_max(job->copy)) return {};
   const RequestCopy& copy = job->copy;
   PromptReply reply{.state = PromptReply::State::taken};
-  if (outgoing_ != 0 || waits_for_company(copy)) {
+  // Any other may have come from elsewhere meanwhile, which its owner does not know.
+  const bool last = handle == pending_.job;
+  if (outgoing_ != 0 || !last || waits_for_company(copy)) {
     release(now, handle.slot, payload);
     return reply;
   }

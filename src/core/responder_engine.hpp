@@ -195,7 +195,7 @@ class Responder::Engine {
   Origin origin_;  // of the last datagram
   Bytes rest_;     // of it
   bool is_pending_ = false;
-  IncomingRequest pending_;  // where it came from is that of the last datagram
+  IncomingRequest pending_;  // where it came from is that of the last datagram; no job once a copy has come
   Fifo<Leaving> leaving_;
   Fifo<Leaving> waiting_;     // for company, in the order of their times, which are all equally far away
   std::size_t outgoing_ = 0;  // in both

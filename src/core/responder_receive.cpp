@@ -11,6 +11,9 @@ namespace {
 /// only where the owner never polls.
 constexpr std::size_t kLeavingMax = 1U << 16U;
 
+/// The slot of no job.
+constexpr std::uint32_t kNobody = 0xffffffff;
+
 }  // namespace
 
 ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& incoming) {
@@ -174,6 +177,7 @@ ReceiptResult Responder::Engine::receive_repeat(CachedReply& entry) {
   switch (entry.state) {
     case CachedReply::State::at_work:
       jobs_[entry.job].copy = arriving();
+      pending_.job = {.slot = kNobody};
       decline({.kind = ReplyKind::working, .retry_after = options_.working_retry});
       return {.receipt = Receipt::repeat_working, .rest = rest_};
     case CachedReply::State::replied: note.kind = ReplyKind::reply; break;

@@ -91,6 +91,21 @@ TEST_F(PromptReplies, WaitBehindWhatIsReadyBeforeThem) {
   EXPECT_FALSE(responder.poll_transmit(kNow, buffer_));
 }
 
+TEST_F(PromptReplies, GoThroughTheQueueWhereACopyHasComeFromElsewhere) {
+  Responder responder{{&holler_codec()}, random_, {.bundles = true}};
+  ask(1);
+  ASSERT_EQ(arrive(responder).receipt, Receipt::request);
+  const JobHandle job = taken_by(responder);
+  const Endpoint moved{Address::v4(192, 0, 2, 2), 40'001};
+  const Incoming copy{.from = moved, .to = kServer, .bytes = datagram_};
+  ASSERT_EQ(responder.handle_datagram(kNow, copy).receipt, Receipt::repeat_working);
+  ASSERT_EQ(responder.poll_transmit(kNow, buffer_)->kind, ReplyKind::working);
+  EXPECT_EQ(responder.reply_at_once(kNow, job, bytes_of("noon"), buffer_).state, State::taken);
+  const auto reply = responder.poll_transmit(kNow, buffer_);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->to, moved);
+}
+
 TEST_F(PromptReplies, WaitForCompanyWhereThatIsWanted) {
   Responder responder{{&holler_codec()}, random_, {.bundles = true, .bundle_delay = 1ms}};
   ask(1);
