@@ -138,15 +138,19 @@ void answer(std::size_t count) {
       }
     }
     now += std::chrono::microseconds{20};
-    Incoming incoming{.from = kAsker, .to = kServer, .bytes = requests};
-    do {
-      incoming.bytes = responder.handle_datagram(now, incoming).rest;
-      incoming.continued = true;
-      const auto request = responder.poll_request();
-      if (!request || !responder.reply(now, request->job, request->payload)) fail("not handed out");
-    } while (!incoming.bytes.empty());
-    for (std::size_t i = 0; i < kAtOnce; ++i) {
-      if (!responder.poll_transmit(now, buffer)) fail("no reply");
+    std::size_t used = 0;
+    bool more = true;
+    ReceiptResult receipt =
+        responder.handle_datagram(now, {.from = kAsker, .to = kServer, .bytes = requests});
+    while (more) {
+      const IncomingRequest* request = responder.take_request();
+      if (request == nullptr) fail("not handed out");
+      const PromptReply reply =
+          responder.reply_at_once(now, request->job, request->payload, std::span{buffer}.subspan(used));
+      if (reply.state != PromptReply::State::written) fail("no reply");
+      used += reply.bytes;
+      more = !receipt.rest.empty();
+      if (more) receipt = responder.handle_rest(now);
     }
     responder.handle_timeout(now);
   }

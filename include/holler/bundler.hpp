@@ -56,7 +56,16 @@ class Bundler {
   /// @return whether it goes into the same datagram as the one before it
   template <class PathBytes>
   [[nodiscard]] bool add(const Way& way, Sharing sharing, std::size_t bytes, PathBytes&& path_bytes) {
-    if (sharing != Sharing::alone && open_ && way == way_) {
+    if (way == way_) return add_likewise(sharing, bytes, path_bytes);
+    limit_ = 0;
+    way_ = way;
+    begin(sharing, bytes);
+    return false;
+  }
+  /// `add` for a message that goes the way of the one before it.
+  template <class PathBytes>
+  [[nodiscard]] bool add_likewise(Sharing sharing, std::size_t bytes, PathBytes&& path_bytes) {
+    if (sharing != Sharing::alone && open_) {
       const std::size_t limit =
           sharing == Sharing::careful ? kBundleBytesCareful : std::min(limit_of(path_bytes), kBundleBytesMax);
       if (bytes_ + bytes <= (careful_ ? kBundleBytesCareful : limit)) {
@@ -65,11 +74,7 @@ class Bundler {
         return true;
       }
     }
-    open_ = sharing != Sharing::alone;
-    careful_ = sharing == Sharing::careful;
-    if (!(way == way_)) limit_ = 0;
-    way_ = way;
-    bytes_ = bytes;
+    begin(sharing, bytes);
     return false;
   }
   /// The datagram has left: nothing can be added to it any more.
@@ -79,6 +84,11 @@ class Bundler {
   }
 
  private:
+  void begin(Sharing sharing, std::size_t bytes) noexcept {
+    open_ = sharing != Sharing::alone;
+    careful_ = sharing == Sharing::careful;
+    bytes_ = bytes;
+  }
   template <class PathBytes>
   std::size_t limit_of(PathBytes&& path_bytes) {
     if (limit_ == 0) limit_ = path_bytes(way_);

@@ -91,8 +91,8 @@ enum class Receipt : std::uint8_t {
 struct ReceiptResult {
   Receipt receipt = Receipt::dropped;
   DropReason drop{};  ///< for dropped
-  /// What follows the message in the same datagram: to be handed in like it, once `poll_request` has said
-  /// nullopt. Empty for none.
+  /// What follows the message in the same datagram. Where it is not empty, call `handle_rest`, or hand it in
+  /// with `Incoming::continued`, once `poll_request` has said nullopt.
   Bytes rest;
 };
 
@@ -103,9 +103,11 @@ struct IncomingRequest {
   std::uint32_t channel = 0;
   Delivery delivery = Delivery::unicast;
   const Codec* codec = nullptr;
-  std::uint8_t attempt = 1;       ///< 0 where the protocol does not tell
-  Duration time_left = kForever;  ///< until the asker gives up
-  Bytes payload;                  ///< points into the datagram of the last handle_datagram
+  bool identified = true;           ///< false where a repeat looks like a new request
+  std::uint8_t attempt = 1;         ///< 0 where the protocol does not tell
+  Duration time_left = kForever;    ///< until the asker gives up
+  Bytes payload;                    ///< points into the datagram of the last handle_datagram
+  std::size_t reply_bytes_max = 0;  ///< that fit a reply
 };
 
 struct ResponseTransmit {
@@ -117,6 +119,21 @@ struct ResponseTransmit {
   ReplyKind kind = ReplyKind::reply;
   bool repeat = false;  ///< this reply has been sent before
   Sharing sharing = Sharing::alone;
+};
+
+/// What has become of a reply that could have left at once.
+struct PromptReply {
+  enum class State : std::uint8_t {
+    rejected,  ///< the job is unknown or the reply too large: nothing is sent
+    taken,     ///< as `reply` takes it: if there is anything to send, `poll_transmit` will say so
+    written,   ///< it is in the buffer, and leaves by the way that the request has come
+  };
+  State state = State::rejected;
+  // where it is written:
+  ReplyKind kind = ReplyKind::reply;
+  bool repeat = false;  ///< this reply has been sent before
+  Sharing sharing = Sharing::alone;
+  std::uint32_t bytes = 0;
 };
 
 struct ResponderStats {
@@ -156,16 +173,27 @@ class Responder {
 
   /// Takes in the first message of a datagram; where `rest` is not empty, hand that in as well.
   ReceiptResult handle_datagram(Timestamp now, const Incoming& incoming);
+  /// Takes in the next message of the datagram that was handed in last, whose bytes must still be there. Only
+  /// where the call before has said that there is a `rest`.
+  ReceiptResult handle_rest(Timestamp now);
   void handle_timeout(Timestamp now);
   [[nodiscard]] Timestamp next_timeout() const;
 
   /// The next new request; call until it says nullopt, before the next handle_datagram.
   [[nodiscard]] std::optional<IncomingRequest> poll_request();
+  /// `poll_request` without a copy: it points to what is good until the next message is taken in.
+  /// @return nullptr for none
+  [[nodiscard]] const IncomingRequest* take_request() noexcept;
   /// Answers a job. It may be called at any later time; the payload is copied.
   /// @param not_before  hold the reply back until then, but for `time_left_max` at most; askers who repeat
   ///                    are told "working"
   /// @return false, and nothing is sent, if the job is unknown or the reply too large
   bool reply(Timestamp now, JobHandle job, Bytes payload, Timestamp not_before = Timestamp::min());
+  /// `reply`, for an owner that can send now: where nothing else is ready to leave before it, the message is
+  /// written into `buffer`, as `poll_transmit` would have done, and is not queued. Only for the request that
+  /// was handed out last, while no copy of it has come; for any other it is as `reply`.
+  /// @param buffer  at least `datagram_bytes_max` bytes
+  PromptReply reply_at_once(Timestamp now, JobHandle job, Bytes payload, MutableBytes buffer);
   /// Tells the asker that this will not be done; `reason` is the application's.
   bool refuse(Timestamp now, JobHandle job, std::uint16_t reason);
   /// Tells the asker to come back; the request is forgotten, so that a later copy is handed out anew. For

@@ -5,80 +5,16 @@
 #include <utility>
 
 namespace holler {
-namespace {
-
-constexpr std::size_t kSparseness = 8;
-/// Payload memory that a place keeps for its next request.
-constexpr std::size_t kPayloadKeptMax = 256;
-
-}  // namespace
-
-ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
-                                           std::uint64_t id, Timestamp keep_until, std::size_t gap_max) {
-  const auto known = place_of(key.conversation);
-  Conversation* conversation = nullptr;
-  if (known) {
-    conversation = &conversations_[*known];
-    if (key.number < conversation->base) return {Finding::done, nullptr};
-    advance(*conversation, done_below);
-    if (key.number - conversation->base < conversation->entries.size()) {
-      CachedReply& entry = at(*conversation, key.number);
-      if (entry.state != CachedReply::State::absent) {
-        if (entry.id != id) return {Finding::wrong_id, nullptr};
-        conversation->keep_until = std::max(conversation->keep_until, keep_until);
-        return {Finding::known, &entry, *known};
-      }
-    }
-  }
-  if (payload_bytes_ >= limits_.payload_bytes_max) return {Finding::full, nullptr};
-  const bool opened = conversation == nullptr;
-  if (opened) conversation = open(key.conversation, done_below);
-  if (conversation == nullptr) return {Finding::full, nullptr};
-  const auto slot = static_cast<std::uint32_t>(conversation - conversations_.data());
-  if (!make_room(*conversation, key.number, gap_max)) {
-    if (opened) close(slot);
-    return {Finding::full, nullptr};
-  }
-  conversation->keep_until = std::max({conversation->keep_until, keep_until, now});
-  if (opened) timers_.set(slot, conversation->keep_until);
-  CachedReply& entry = at(*conversation, key.number);
-  entry.state = CachedReply::State::at_work;
-  entry.id = id;
-  ++conversation->count;
-  ++requests_;
-  return {Finding::fresh, &entry, slot};
-}
 
 CachedReply* ReplyCache::find(const RequestKey& key) {
-  const auto known = place_of(key.conversation);
-  return known ? find(*known, key) : nullptr;
+  const std::uint32_t place = place_of(key.conversation);
+  return place != kNowhere ? find(place, key) : nullptr;
 }
 
-std::optional<std::uint32_t> ReplyCache::place_of(std::uint64_t conversation) {
-  const auto is_it = [&](std::uint32_t place) {
-    return conversations_[place].open && conversations_[place].id == conversation;
-  };
-  if (last_place_ < conversations_.size() && is_it(last_place_)) return last_place_;
+std::uint32_t ReplyCache::look_up(std::uint64_t conversation) {
   const auto known = index_.find(conversation);
-  if (known == index_.end()) return std::nullopt;
+  if (known == index_.end()) return kNowhere;
   return last_place_ = known->second;
-}
-
-CachedReply* ReplyCache::find(std::uint32_t place, const RequestKey& key) noexcept {
-  if (place >= conversations_.size()) return nullptr;
-  Conversation& conversation = conversations_[place];
-  if (!conversation.open || conversation.id != key.conversation) return nullptr;
-  if (key.number < conversation.base || key.number - conversation.base >= conversation.entries.size()) {
-    return nullptr;
-  }
-  CachedReply& entry = at(conversation, key.number);
-  return entry.state == CachedReply::State::absent ? nullptr : &entry;
-}
-
-void ReplyCache::store(CachedReply& entry, Bytes payload) {
-  payload_bytes_ -= entry.payload.size();
-  entry.payload.assign(payload.begin(), payload.end());
-  payload_bytes_ += payload.size();
 }
 
 void ReplyCache::forget(const RequestKey& key) {
@@ -96,8 +32,32 @@ void ReplyCache::handle_timeout(Timestamp now) {
   }
 }
 
-ReplyCache::Conversation* ReplyCache::open(std::uint64_t id, std::uint64_t base) {
-  if (index_.size() >= limits_.conversations_max) return nullptr;
+/// Of a new conversation.
+ReplyCache::Lookup ReplyCache::add_first(Timestamp now, const RequestKey& key, std::uint64_t done_below,
+                                         std::uint64_t id, const Address& asker, Timestamp keep_until,
+                                         std::size_t gap_max) {
+  if (payload_bytes_ >= limits_.payload_bytes_max) return {Finding::full, nullptr};
+  const std::uint32_t place = open(key.conversation, done_below);
+  if (place == kNowhere) return {Finding::full, nullptr};
+  const Lookup added = find_or_add(now, key, done_below, id, asker, keep_until, gap_max);
+  if (added.finding == Finding::fresh) {
+    timers_.set(place, conversations_[place].keep_until);
+  } else {
+    close(place);
+  }
+  return added;
+}
+
+/// On the word of the asker.
+void ReplyCache::forget_below(Conversation& conversation, std::uint64_t base) {
+  const std::uint64_t places = std::min<std::uint64_t>(base - conversation.base, conversation.entries.size());
+  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
+  conversation.base = base;
+}
+
+/// @return kNowhere if there are too many
+std::uint32_t ReplyCache::open(std::uint64_t id, std::uint64_t base) {
+  if (index_.size() >= limits_.conversations_max) return kNowhere;
   std::uint32_t slot = 0;
   if (free_.empty()) {
     slot = static_cast<std::uint32_t>(conversations_.size());
@@ -112,23 +72,13 @@ ReplyCache::Conversation* ReplyCache::open(std::uint64_t id, std::uint64_t base)
   conversation.base = base;
   conversation.keep_until = Timestamp::min();
   index_.emplace(id, slot);
-  return &conversation;
+  return slot;
 }
 
-/// Forgets everything below `base`, on the word of the asker.
-void ReplyCache::advance(Conversation& conversation, std::uint64_t base) {
-  if (base <= conversation.base) return;
-  const std::uint64_t places = std::min<std::uint64_t>(base - conversation.base, conversation.entries.size());
-  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
-  conversation.base = base;
-}
-
-bool ReplyCache::make_room(Conversation& conversation, std::uint64_t number, std::size_t gap_max) {
-  const std::uint64_t gap = number - conversation.base;
-  if (gap > gap_max + kSparseness * conversation.count) return false;
+/// @return false if there is no room
+bool ReplyCache::widen(Conversation& conversation, std::size_t gap) {
   const std::size_t places = conversation.entries.size();
-  if (gap < places) return true;
-  const std::size_t wanted = std::bit_ceil(static_cast<std::size_t>(gap + 1));
+  const std::size_t wanted = std::bit_ceil(gap + 1);
   if (places_ - places + wanted > limits_.places_max) return false;
   std::vector<CachedReply> wider(wanted);
   for (std::uint64_t i = 0; i < places; ++i) {
@@ -138,17 +88,6 @@ bool ReplyCache::make_room(Conversation& conversation, std::uint64_t number, std
   conversation.entries = std::move(wider);
   places_ += wanted - places;
   return true;
-}
-
-void ReplyCache::clear(Conversation& conversation, CachedReply& entry) {
-  if (entry.state == CachedReply::State::absent) return;
-  payload_bytes_ -= entry.payload.size();
-  --requests_;
-  --conversation.count;
-  ByteVector memory = std::exchange(entry.payload, {});
-  memory.clear();
-  if (memory.capacity() > kPayloadKeptMax) memory = {};
-  entry = {.payload = std::move(memory)};
 }
 
 void ReplyCache::close(std::uint32_t slot) {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "holler/bytes.hpp"
@@ -11,6 +11,7 @@
 #include "holler/random.hpp"
 #include "holler/time.hpp"
 
+#include "core/reply_payload.hpp"
 #include "core/timer_queue.hpp"
 
 namespace holler {
@@ -18,7 +19,7 @@ namespace holler {
 /// What is remembered of one request.
 struct CachedReply {
   enum class State : std::uint8_t {
-    absent,   // no such request
+    absent,   // no such request: nothing else means anything
     at_work,  // handed out, not answered
     replied,  // `payload` is the reply
     refused,  // for `reason`
@@ -33,7 +34,7 @@ struct CachedReply {
   Address asker;                    // where the last copy came from; what follows is about this address
   std::uint64_t wire_received = 0;  // bytes of its copies, headers included
   std::uint64_t wire_sent = 0;      // bytes sent back for it, headers included
-  ByteVector payload;
+  ReplyPayload payload;
 };
 
 /// Which request it is: a random conversation, and a number in it.
@@ -73,25 +74,32 @@ class ReplyCache {
   };
 
   ReplyCache(const Limits& limits, RandomSource& random)
-      : limits_{limits}, index_{0, Hash{random.next() | 1U}} {}
+      : limits_{limits},
+        halves_{limits.conversations_max / 2, limits.places_max / 2, limits.payload_bytes_max / 2},
+        index_{0, Hash{random.next() | 1U}} {}
 
+  /// @param asker       where this copy has come from; a new entry begins with it
   /// @param keep_until  when the last copy of this request can have arrived
-  [[nodiscard]] Lookup find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
-                                   std::uint64_t id, Timestamp keep_until,
-                                   std::size_t gap_max = kGapStranger);
+  [[nodiscard]] [[gnu::always_inline]] inline Lookup find_or_add(Timestamp now, const RequestKey& key,
+                                                                 std::uint64_t done_below, std::uint64_t id,
+                                                                 const Address& asker, Timestamp keep_until,
+                                                                 std::size_t gap_max = kGapStranger);
   /// @return nullptr if it is not remembered
   [[nodiscard]] CachedReply* find(const RequestKey& key);
   /// The same where the place of the conversation is known, which saves a search.
-  [[nodiscard]] CachedReply* find(std::uint32_t place, const RequestKey& key) noexcept;
-  void store(CachedReply& entry, Bytes payload);
+  [[nodiscard]] inline CachedReply* find(std::uint32_t place, const RequestKey& key) noexcept;
+  void store(CachedReply& entry, Bytes payload) {
+    payload_bytes_ += payload.size() - entry.payload.size();
+    entry.payload.assign(payload);
+  }
   /// Forgets one request, so that a copy of it counts as new.
   void forget(const RequestKey& key);
 
   /// More than half of a bound is used. From here on a request from an address that has not been shown to
   /// be its asker's should not be added: a flood of invented askers could fill the rest.
   [[nodiscard]] bool crowded() const noexcept {
-    return index_.size() > limits_.conversations_max / 2 || places_ > limits_.places_max / 2 ||
-           payload_bytes_ > limits_.payload_bytes_max / 2;
+    return index_.size() > halves_.conversations_max || places_ > halves_.places_max ||
+           payload_bytes_ > halves_.payload_bytes_max;
   }
 
   [[nodiscard]] Timestamp next_timeout() const { return timers_.next(); }
@@ -125,14 +133,34 @@ class ReplyCache {
   static CachedReply& at(Conversation& conversation, std::uint64_t number) noexcept {
     return conversation.entries[number & (conversation.entries.size() - 1)];
   }
-  [[nodiscard]] std::optional<std::uint32_t> place_of(std::uint64_t conversation);
-  Conversation* open(std::uint64_t id, std::uint64_t base);
-  void advance(Conversation& conversation, std::uint64_t base);
-  [[nodiscard]] bool make_room(Conversation& conversation, std::uint64_t number, std::size_t gap_max);
-  void clear(Conversation& conversation, CachedReply& entry);
+  bool is_at(std::uint32_t place, std::uint64_t conversation) const noexcept {
+    return place < conversations_.size() && conversations_[place].open &&
+           conversations_[place].id == conversation;
+  }
+  /// @return kNowhere if it is not known
+  [[nodiscard]] std::uint32_t place_of(std::uint64_t conversation) {
+    return is_at(last_place_, conversation) ? last_place_ : look_up(conversation);
+  }
+  [[nodiscard]] std::uint32_t look_up(std::uint64_t conversation);
+  [[nodiscard]] std::uint32_t open(std::uint64_t id, std::uint64_t base);
+  [[nodiscard]] [[gnu::noinline]] Lookup add_first(Timestamp now, const RequestKey& key,
+                                                   std::uint64_t done_below, std::uint64_t id,
+                                                   const Address& asker, Timestamp keep_until,
+                                                   std::size_t gap_max);
+  [[gnu::noinline]] void forget_below(Conversation& conversation, std::uint64_t base);
+  /// For one more request, so far beyond the first.
+  bool has_room(const Conversation& conversation, std::uint64_t gap, std::size_t gap_max) const noexcept {
+    return payload_bytes_ < limits_.payload_bytes_max && gap <= gap_max + kSparseness * conversation.count;
+  }
+  [[nodiscard]] bool widen(Conversation& conversation, std::size_t gap);
+  [[gnu::always_inline]] inline void clear(Conversation& conversation, CachedReply& entry);
   void close(std::uint32_t slot);
 
+  static constexpr std::uint32_t kNowhere = 0xffffffff;
+  static constexpr std::size_t kSparseness = 8;
+
   Limits limits_;
+  Limits halves_;  // of them
   std::vector<Conversation> conversations_;
   std::vector<std::uint32_t> free_;
   boost::unordered_flat_map<std::uint64_t, std::uint32_t, Hash> index_;
@@ -142,5 +170,55 @@ class ReplyCache {
   std::size_t places_ = 0;
   std::size_t payload_bytes_ = 0;
 };
+
+ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key, std::uint64_t done_below,
+                                           std::uint64_t id, const Address& asker, Timestamp keep_until,
+                                           std::size_t gap_max) {
+  const std::uint32_t place = place_of(key.conversation);
+  if (place == kNowhere) [[unlikely]]
+    return add_first(now, key, done_below, id, asker, keep_until, gap_max);
+  Conversation& conversation = conversations_[place];
+  if (key.number < conversation.base) return {Finding::done, nullptr};
+  if (done_below > conversation.base) forget_below(conversation, done_below);
+  const std::uint64_t gap = key.number - conversation.base;
+  if (gap >= conversation.entries.size() &&
+      !(has_room(conversation, gap, gap_max) && widen(conversation, gap))) [[unlikely]] {
+    return {Finding::full, nullptr};
+  }
+  CachedReply& entry = at(conversation, key.number);
+  if (entry.state != CachedReply::State::absent) {
+    if (entry.id != id) return {Finding::wrong_id, nullptr};
+    conversation.keep_until = std::max(conversation.keep_until, keep_until);
+    return {Finding::known, &entry, place};
+  }
+  if (!has_room(conversation, gap, gap_max)) return {Finding::full, nullptr};
+  conversation.keep_until = std::max(conversation.keep_until, std::max(keep_until, now));
+  ++conversation.count;
+  ++requests_;
+  entry.state = CachedReply::State::at_work;
+  entry.verified = entry.reply_sent = false;
+  entry.id = id;
+  entry.asker = asker;
+  entry.wire_received = entry.wire_sent = 0;
+  return {Finding::fresh, &entry, place};
+}
+
+CachedReply* ReplyCache::find(std::uint32_t place, const RequestKey& key) noexcept {
+  if (!is_at(place, key.conversation)) return nullptr;
+  Conversation& conversation = conversations_[place];
+  // Below the base it wraps round, and is far beyond.
+  if (key.number - conversation.base >= conversation.entries.size()) return nullptr;
+  CachedReply& entry = at(conversation, key.number);
+  return entry.state == CachedReply::State::absent ? nullptr : &entry;
+}
+
+void ReplyCache::clear(Conversation& conversation, CachedReply& entry) {
+  if (entry.state == CachedReply::State::absent) return;
+  payload_bytes_ -= entry.payload.size();
+  --requests_;
+  --conversation.count;
+  entry.state = CachedReply::State::absent;
+  entry.payload.clear();
+}
 
 }  // namespace holler

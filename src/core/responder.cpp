@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <tuple>
 #include <utility>
 
 #include "base/check.hpp"
 #include "core/responder_engine.hpp"
+#include "core/small_copy.hpp"
 
 namespace holler {
 namespace {
@@ -34,8 +34,7 @@ constexpr Duration kCookieEpoch = std::chrono::minutes{10};
 
 Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSource& random,
                           const ResponderOptions& options)
-    : codecs_{codecs},
-      options_{options},
+    : options_{options},
       life_{options.life != 0 ? options.life : draw_life(random)},
       born_{options.born.value_or(kNever)},
       cookie_hash_{random},
@@ -43,8 +42,20 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
               .places_max = options.replies_max,
               .payload_bytes_max = options.reply_bytes_max},
              random},
-      admission_{options.standing_wait, options.busy_retry} {
-  HOLLER_CHECK(!codecs_.empty());
+      admission_{options.standing_wait, options.busy_retry},
+      jobs_(1) {
+  for (const Codec* codec : codecs) {
+    const CodecTraits& traits = codec->traits();
+    const auto bytes_max = [&](std::size_t udp_bytes_max) {
+      const std::size_t datagram = std::min(options_.datagram_bytes_max, udp_bytes_max);
+      return datagram - std::min(datagram, traits.reply_header_bytes);
+    };
+    formats_.push_back({.codec = codec,
+                        .reply_header_bytes = traits.reply_header_bytes,
+                        .reply_bytes_max = {bytes_max(kPayloadBytesMaxV4), bytes_max(kPayloadBytesMaxV6)},
+                        .bundles = traits.bundles});
+  }
+  HOLLER_CHECK(!formats_.empty());
 }
 
 void Responder::Engine::handle_timeout(Timestamp now) {
@@ -56,11 +67,12 @@ void Responder::Engine::handle_timeout(Timestamp now) {
 }
 
 bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before) {
-  Job* job = find_job(handle);
-  if (job == nullptr || payload.size() > reply_bytes_max(job->copy)) return false;
+  const Job* open = find_job(handle);
+  if (open == nullptr || payload.size() > reply_bytes_max(open->copy)) return false;
   if (not_before > now) {
-    job->payload.assign(payload.begin(), payload.end());
-    job->state = Job::State::held;
+    Job& job = jobs_[handle.slot];
+    job.payload.assign(payload.begin(), payload.end());
+    job.state = Job::State::held;
     held_.set(handle.slot, std::min(not_before, later(now, options_.time_left_max)));
     return true;
   }
@@ -68,40 +80,57 @@ bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Ti
   return true;
 }
 
-/// Lets a reply go: into the memory of replies, and on its way.
-void Responder::Engine::release(Timestamp now, std::uint32_t slot, Bytes payload) {
-  Job& job = jobs_[slot];
-  const RequestCopy& copy = job.copy;
+PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, Bytes payload,
+                                             MutableBytes buffer) {
+  const Job* job = find_job(handle);
+  if (job == nullptr || payload.size() > reply_bytes_max(job->copy)) return {};
+  const RequestCopy& copy = job->copy;
+  PromptReply reply{.state = PromptReply::State::taken};
+  // Any other may have come from elsewhere meanwhile, which its owner does not know.
+  const bool last = handle == pending_.job;
+  if (outgoing_ != 0 || !last || waits_for_company(copy)) {
+    release(now, handle.slot, payload);
+    return reply;
+  }
   CachedReply* entry = entry_of(copy);
+  if (remember(now, copy, entry, payload)) reply = write_reply(now, copy, entry, payload, buffer);
+  free_job(handle.slot);
+  return reply;
+}
+
+/// Puts a reply into the memory of replies.
+/// @return whether anybody waits for it
+inline bool Responder::Engine::remember(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                        Bytes payload) {
   if (entry != nullptr) {
     entry->state = CachedReply::State::replied;
     cache_.store(*entry, payload);
   }
-  // Without an entry the asker has declared an identified request done, and after its deadline it has
-  // given up: nobody waits for this.
   if (now >= copy.given_up) {
     stats_.dropped.add(DropReason::expired);
-  } else if (entry != nullptr || !copy.identified) {
-    if (!copy.identified) job.payload.assign(payload.begin(), payload.end());
-    send_off(now, slot, ReplyKind::reply, Duration::zero(), 0);
-    return;
+    return false;
   }
-  close_job(slot);
+  // Without an entry the asker has declared an identified request done.
+  return entry != nullptr || !copy.identified;
+}
+
+/// Lets a reply go: into the memory of replies, and on its way.
+void Responder::Engine::release(Timestamp now, std::uint32_t slot, Bytes payload) {
+  Job& job = jobs_[slot];
+  if (!remember(now, job.copy, entry_of(job.copy), payload)) return close_job(slot);
+  if (!job.copy.identified) job.payload.assign(payload.begin(), payload.end());
+  send_off(now, slot, {});
 }
 
 /// What is to be said to the copy in this slot leaves as soon as it may; then the slot is free.
-void Responder::Engine::send_off(Timestamp now, std::uint32_t slot, ReplyKind kind, Duration retry_after,
-                                 std::uint16_t reason) {
+void Responder::Engine::send_off(Timestamp now, std::uint32_t slot, const Message& message) {
   Job& job = jobs_[slot];
   job.state = Job::State::leaving;
-  const bool waits = options_.bundle_delay > Duration::zero() &&
-                     sharing_of_attempt(job.copy.bundles, job.copy.attempt) != Sharing::alone;
+  ++outgoing_;
+  const bool waits = waits_for_company(job.copy);
   (waits ? waiting_ : leaving_)
-      .push_back({.kind = kind,
-                  .reason = reason,
-                  .job = slot,
-                  .retry_after = retry_after,
-                  .not_before = waits ? later(now, options_.bundle_delay) : now});
+      .push_back(
+          {.message = message, .job = slot, .not_before = waits ? later(now, options_.bundle_delay) : now});
 }
 
 bool Responder::Engine::refuse(Timestamp now, JobHandle handle, std::uint16_t reason) {
@@ -111,7 +140,7 @@ bool Responder::Engine::refuse(Timestamp now, JobHandle handle, std::uint16_t re
   if (CachedReply* entry = entry_of(job->copy)) {
     entry->state = CachedReply::State::refused;
     entry->reason = reason;
-    send_off(now, handle.slot, ReplyKind::refused, Duration::zero(), reason);
+    send_off(now, handle.slot, {.kind = ReplyKind::refused, .reason = reason});
   } else {
     close_job(handle.slot);
   }
@@ -123,7 +152,7 @@ bool Responder::Engine::postpone(Timestamp now, JobHandle handle, Duration retry
   if (job == nullptr) return false;
   if (job->copy.identified) {
     cache_.forget(job->copy.key);
-    send_off(now, handle.slot, ReplyKind::busy, retry_after, 0);
+    send_off(now, handle.slot, {.kind = ReplyKind::busy, .retry_after = retry_after});
   } else {
     close_job(handle.slot);
   }
@@ -138,7 +167,7 @@ bool Responder::Engine::ignore(Timestamp /*now*/, JobHandle handle) {
   return true;
 }
 
-CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
+inline CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
   CachedReply* entry = copy.identified ? cache_.find(copy.place, copy.key) : nullptr;
   // The request may have been forgotten, and its number used for another one.
   return entry != nullptr && entry->id == copy.id ? entry : nullptr;
@@ -148,9 +177,19 @@ std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, 
   if (!waiting_.empty()) release_waiting(now);
   while (!leaving_.empty()) {
     const Leaving leaving = leaving_.pop_front();
-    auto transmit = encode(now, leaving, buffer);
+    --outgoing_;
+    const PromptReply written = write(now, leaving, buffer);
+    const Origin to = jobs_[leaving.job].copy.origin;
     close_job(leaving.job);
-    if (transmit) return transmit;
+    if (written.state != PromptReply::State::written) continue;
+    return ResponseTransmit{.to = to.asker,
+                            .from = to.asked,
+                            .channel = to.channel,
+                            .interface = to.interface,
+                            .bytes = written.bytes,
+                            .kind = written.kind,
+                            .repeat = written.repeat,
+                            .sharing = written.sharing};
   }
   return std::nullopt;
 }
@@ -163,82 +202,96 @@ void Responder::Engine::release_waiting(Timestamp now) {
   together.reserve(waiting_.size());
   while (!waiting_.empty()) together.emplace_back(together.size(), waiting_.pop_front());
   std::ranges::sort(together, {}, [this](const Turn& one) {
-    const RequestCopy& copy = jobs_[one.second.job].copy;
-    return std::tuple{copy.channel, copy.asker, one.first};
+    const Origin& origin = jobs_[one.second.job].copy.origin;
+    return std::tuple{origin.channel, origin.asker, one.first};
   });
   for (const Turn& one : together) leaving_.push_back(one.second);
 }
 
-std::optional<ResponseTransmit> Responder::Engine::encode(Timestamp now, const Leaving& leaving,
-                                                          MutableBytes buffer) {
+/// @return `written`, or `taken` where nothing may be said; so do the others that write
+PromptReply Responder::Engine::write(Timestamp now, const Leaving& leaving, MutableBytes buffer) {
   const Job& job = jobs_[leaving.job];
-  const RequestCopy& copy = job.copy;
-  CachedReply* entry = entry_of(copy);
-  Bytes payload;
-  if (leaving.kind == ReplyKind::reply) {
-    // Declared done since it was queued, or forgotten and handed out again.
-    const bool there = entry != nullptr && entry->state == CachedReply::State::replied;
-    if (copy.identified && !there) return std::nullopt;
-    payload = entry != nullptr ? Bytes{entry->payload} : Bytes{job.payload};
+  CachedReply* entry = entry_of(job.copy);
+  if (leaving.message.kind != ReplyKind::reply) {
+    return write_note(now, leaving.message, job.copy, entry, buffer);
   }
-  const auto kind = fitting(leaving.kind, copy, entry, payload.size());
-  if (!kind) return std::nullopt;
-  if (*kind != ReplyKind::reply) payload = {};
-  KeyedHash::Digest cookie{};
-  if (*kind == ReplyKind::verify) cookie = cookie_for(now, copy.asker, 0);
-  const ReplyStamp stamp{.kind = *kind,
-                         .number = copy.key.number,
-                         .id = copy.id,
-                         .attempt = copy.attempt,
-                         .hold = std::max(now - copy.received, Duration::zero()),
-                         .retry_after = leaving.retry_after,
-                         .life = life_,
-                         .age = age(now),
-                         .reason = leaving.reason,
-                         .bundles = options_.bundles,
-                         .payload_bytes = payload.size(),
-                         .cookie = cookie};
-  const auto header = copy.codec->encode_reply_header(stamp, buffer);
-  if (!header) {  // this format has no such note: a plain reply that is too large for its asker
-    if (*kind == ReplyKind::verify) stats_.dropped.add(DropReason::amplification);
-    return std::nullopt;
-  }
-  HOLLER_CHECK(*header + payload.size() <= buffer.size());
-  if (!payload.empty()) std::memcpy(buffer.data() + *header, payload.data(), payload.size());
-  const std::size_t bytes = *header + payload.size();
-  if (entry != nullptr && entry->asker == copy.asker.address)
-    entry->wire_sent += wire_bytes(copy.asker, bytes);
-  return ResponseTransmit{.to = copy.asker,
-                          .from = copy.asked,
-                          .channel = copy.channel,
-                          .interface = copy.interface,
-                          .bytes = bytes,
-                          .kind = *kind,
-                          .repeat = count_sent(*kind, entry),
-                          .sharing = sharing_of_attempt(copy.bundles, copy.attempt)};
+  // Declared done since it was queued, or forgotten and handed out again.
+  const bool there = entry != nullptr && entry->state == CachedReply::State::replied;
+  if (job.copy.identified && !there) return {.state = PromptReply::State::taken};
+  const Bytes payload = entry != nullptr ? entry->payload.bytes() : Bytes{job.payload};
+  return write_reply(now, job.copy, entry, payload, buffer);
 }
 
-/// What may be said in place of it where it is too much for an address that may be forged.
-/// @return nullopt where nothing may
-std::optional<ReplyKind> Responder::Engine::fitting(ReplyKind kind, const RequestCopy& copy,
-                                                    const CachedReply* entry, std::size_t payload_bytes) {
-  if (kind != ReplyKind::reply || has_no_limit(copy, entry)) return kind;
-  const std::size_t header = copy.codec->traits().reply_header_bytes;
-  if (within_amplification(copy, entry, wire_bytes(copy.asker, header + payload_bytes))) return kind;
+inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                                  Bytes payload, MutableBytes buffer) {
+  const std::size_t bytes = copy.format->reply_header_bytes + payload.size();
+  if (has_no_limit(copy, entry) || within_amplification(copy, entry, wire_bytes(copy.origin.asker, bytes)))
+      [[likely]] {
+    return encode(now, {}, copy, entry, payload, {}, buffer);
+  }
+  return write_instead(now, copy, entry, buffer);
+}
+
+/// What may be said in place of a reply that is too much for an address that may be forged.
+PromptReply Responder::Engine::write_instead(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                             MutableBytes buffer) {
   // The reply may have gone out for another copy, and left no room for anything more.
-  const std::size_t note = wire_bytes(copy.asker, header + sizeof(KeyedHash::Digest));
+  const std::size_t note =
+      wire_bytes(copy.origin.asker, copy.format->reply_header_bytes + sizeof(KeyedHash::Digest));
   const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
   // Nor is it known what has gone to an address that others have asked from since.
-  if (copy.identified &&
-      (entry->asker != copy.asker.address || entry->wire_sent + note > entry->wire_received * most)) {
-    stats_.dropped.add(DropReason::amplification);
-    return std::nullopt;
+  const bool nothing = copy.identified && (entry->asker != copy.origin.asker.address ||
+                                           entry->wire_sent + note > entry->wire_received * most);
+  PromptReply result{.state = PromptReply::State::taken};
+  if (!nothing) result = write_note(now, {.kind = ReplyKind::verify}, copy, entry, buffer);
+  // This format may have no such note.
+  if (result.state != PromptReply::State::written) stats_.dropped.add(DropReason::amplification);
+  return result;
+}
+
+PromptReply Responder::Engine::write_note(Timestamp now, const Message& message, const RequestCopy& copy,
+                                          CachedReply* entry, MutableBytes buffer) {
+  if (message.kind != ReplyKind::verify) return encode(now, message, copy, entry, {}, {}, buffer);
+  return encode(now, message, copy, entry, {}, cookie_for(now, copy.origin.asker, 0), buffer);
+}
+
+inline PromptReply Responder::Engine::encode(Timestamp now, const Message& message, const RequestCopy& copy,
+                                             CachedReply* entry, Bytes payload, Bytes cookie,
+                                             MutableBytes buffer) {
+  constexpr std::size_t kUnsaid = ~std::size_t{};  // in place of nullopt, which goes through memory
+  const std::size_t header = with_codec(*copy.format->codec, [&] [[gnu::always_inline]] (const auto& codec) {
+    return codec
+        .encode_reply_header({.kind = message.kind,
+                              .number = copy.key.number,
+                              .id = copy.id,
+                              .attempt = copy.attempt,
+                              .hold = std::max(now - copy.origin.received, Duration::zero()),
+                              .retry_after = message.retry_after,
+                              .life = life_,
+                              .age = age(now),
+                              .reason = message.reason,
+                              .bundles = options_.bundles,
+                              .payload_bytes = payload.size(),
+                              .cookie = cookie},
+                             buffer)
+        .value_or(kUnsaid);
+  });
+  if (header == kUnsaid) return {.state = PromptReply::State::taken};  // this format has no such note
+  const std::size_t bytes = header + payload.size();
+  HOLLER_CHECK(bytes <= buffer.size());
+  small_copy(buffer.data() + header, payload);
+  if (entry != nullptr && entry->asker == copy.origin.asker.address) {
+    entry->wire_sent += wire_bytes(copy.origin.asker, bytes);
   }
-  return ReplyKind::verify;
+  return {.state = PromptReply::State::written,
+          .kind = message.kind,
+          .repeat = count_sent(message.kind, entry),
+          .sharing = copy.sharing(),
+          .bytes = static_cast<std::uint32_t>(bytes)};
 }
 
 /// @return whether it is a reply that has been sent before
-bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
+inline bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
   bool repeat = false;
   switch (kind) {
     case ReplyKind::reply:
@@ -254,16 +307,17 @@ bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
   return repeat;
 }
 
-bool Responder::Engine::has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept {
-  if (options_.amplification_max == 0 || copy.asker.address.is_loopback()) return true;
-  return copy.identified && entry->verified && entry->asker == copy.asker.address;
+inline bool Responder::Engine::has_no_limit(const RequestCopy& copy,
+                                            const CachedReply* entry) const noexcept {
+  if (options_.amplification_max == 0 || copy.origin.loopback) return true;
+  return copy.identified && entry->verified && entry->asker == copy.origin.asker.address;
 }
 
 bool Responder::Engine::within_amplification(const RequestCopy& copy, const CachedReply* entry,
                                              std::size_t wire) const noexcept {
   if (!copy.identified) return wire <= copy.wire_received * options_.amplification_max;
   // Copies have come from another address since: what this one has been sent is no longer known.
-  if (entry->asker != copy.asker.address) return false;
+  if (entry->asker != copy.origin.asker.address) return false;
   return entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
 }
 
@@ -282,11 +336,7 @@ bool Responder::Engine::cookie_valid(Timestamp now, const Endpoint& peer, Bytes 
   return same_secret(cookie, cookie_for(now, peer, 0)) || same_secret(cookie, cookie_for(now, peer, 1));
 }
 
-Job* Responder::Engine::find_job(JobHandle handle) noexcept {
-  return const_cast<Job*>(std::as_const(*this).find_job(handle));
-}
-
-const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
+inline const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
   if (handle.slot >= jobs_.size()) return nullptr;
   const Job& job = jobs_[handle.slot];
   return job.state == Job::State::open && job.generation == handle.generation ? &job : nullptr;
@@ -295,22 +345,23 @@ const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
 void Responder::Engine::close_job(std::uint32_t slot) {
   Job& job = jobs_[slot];
   if (job.state == Job::State::held) held_.remove(slot);
-  job.state = Job::State::free;
-  ++job.generation;
   job.payload.clear();
   if (job.payload.capacity() > kReplyBytesKept) job.payload = {};
+  free_job(slot);
+}
+
+/// A job without a timer and without a payload.
+inline void Responder::Engine::free_job(std::uint32_t slot) {
+  Job& job = jobs_[slot];
+  job.state = Job::State::free;
+  ++job.generation;
+  --taken_;
   free_.push_back(slot);
 }
 
 std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept {
   const Job* job = find_job(handle);
   return job == nullptr ? 0 : reply_bytes_max(job->copy);
-}
-
-std::size_t Responder::Engine::reply_bytes_max(const RequestCopy& copy) const noexcept {
-  const std::size_t datagram = std::min(options_.datagram_bytes_max, payload_bytes_max(copy.asker.address));
-  const std::size_t header = copy.codec->traits().reply_header_bytes;
-  return datagram - std::min(datagram, header);
 }
 
 Responder::Responder(std::initializer_list<const Codec*> codecs, RandomSource& random,
@@ -325,9 +376,17 @@ ReceiptResult Responder::handle_datagram(Timestamp now, const Incoming& incoming
 }
 void Responder::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
 Timestamp Responder::next_timeout() const { return engine_->next_timeout(); }
-std::optional<IncomingRequest> Responder::poll_request() { return engine_->poll_request(); }
+ReceiptResult Responder::handle_rest(Timestamp now) { return engine_->handle_rest(now); }
+std::optional<IncomingRequest> Responder::poll_request() {
+  const IncomingRequest* request = engine_->take_request();
+  return request != nullptr ? std::optional{*request} : std::nullopt;
+}
+const IncomingRequest* Responder::take_request() noexcept { return engine_->take_request(); }
 bool Responder::reply(Timestamp now, JobHandle job, Bytes payload, Timestamp not_before) {
   return engine_->reply(now, job, payload, not_before);
+}
+PromptReply Responder::reply_at_once(Timestamp now, JobHandle job, Bytes payload, MutableBytes buffer) {
+  return engine_->reply_at_once(now, job, payload, buffer);
 }
 bool Responder::refuse(Timestamp now, JobHandle job, std::uint16_t reason) {
   return engine_->refuse(now, job, reason);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,25 +13,42 @@
 #include "core/fifo.hpp"
 #include "core/reply_cache.hpp"
 #include "core/timer_queue.hpp"
+#include "wire/holler_codec.hpp"
 
 namespace holler {
 
-/// One copy of a request: what an answer to it needs to know.
-struct RequestCopy {
-  const Codec* codec = nullptr;
-  bool identified = false;  // what follows means something
-  bool bundles = false;     // its asker takes several messages in one datagram
-  std::uint8_t attempt = 0;
-  std::uint32_t place = 0;  // of its conversation in the memory of replies
-  RequestKey key;
-  std::uint64_t id = 0;
+/// A format, with what is asked of it for every message.
+struct Format {
+  const Codec* codec;
+  std::size_t reply_header_bytes;
+  std::array<std::size_t, 2> reply_bytes_max;  // over IPv4 and IPv6
+  bool bundles;
+};
+
+/// What all messages of a datagram have in common.
+struct Origin {
   Endpoint asker;
   Endpoint asked;  // the address of ours that the answer leaves from
   std::uint32_t channel = 0;
   std::uint32_t interface = 0;
   Timestamp received;
+  bool loopback = false;  // the asker's address needs no proof
+};
+
+/// One copy of a request: what an answer to it needs to know.
+struct RequestCopy {
+  Origin origin;
+  const Format* format = nullptr;
+  RequestKey key;
+  std::uint64_t id = 0;
   Timestamp given_up;  // when its asker stops waiting
   std::uint64_t wire_received = 0;
+  std::uint32_t place = 0;  // of its conversation in the memory of replies
+  bool identified = false;  // key, ID and place mean something
+  bool bundles = false;     // its asker takes several messages in one datagram
+  std::uint8_t attempt = 0;
+
+  [[nodiscard]] Sharing sharing() const noexcept { return sharing_of_attempt(bundles, attempt); }
 };
 
 /// A request that has been handed out, or anything else that is to be answered.
@@ -53,6 +71,7 @@ class Responder::Engine {
 
   // responder_receive.cpp
   ReceiptResult handle_datagram(Timestamp now, const Incoming& incoming);
+  ReceiptResult handle_rest(Timestamp now);
 
   // responder.cpp
   void handle_timeout(Timestamp now);
@@ -60,17 +79,21 @@ class Responder::Engine {
     const Timestamp next = std::min(held_.next(), cache_.next_timeout());
     return waiting_.empty() ? next : std::min(next, waiting_.front().not_before);
   }
-  std::optional<IncomingRequest> poll_request() { return std::exchange(pending_, std::nullopt); }
+  const IncomingRequest* take_request() noexcept {
+    return std::exchange(is_pending_, false) ? &pending_ : nullptr;
+  }
   bool reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before);
+  PromptReply reply_at_once(Timestamp now, JobHandle handle, Bytes payload, MutableBytes buffer);
   bool refuse(Timestamp now, JobHandle handle, std::uint16_t reason);
   bool postpone(Timestamp now, JobHandle handle, Duration retry_after);
   bool ignore(Timestamp now, JobHandle handle);
   std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
   std::size_t reply_bytes_max(JobHandle handle) const noexcept;
-  std::size_t reply_bytes_max(const RequestCopy& copy) const noexcept;
+  static std::size_t reply_bytes_max(const RequestCopy& copy) noexcept {
+    return copy.format->reply_bytes_max[copy.origin.asker.address.is_v6() ? 1 : 0];
+  }
 
-  std::size_t jobs() const noexcept { return jobs_.size() - free_.size() - leaving(); }
-  std::size_t leaving() const noexcept { return leaving_.size() + waiting_.size(); }
+  std::size_t jobs() const noexcept { return taken_ - outgoing_; }
   std::size_t remembered_requests() const noexcept { return cache_.requests(); }
   std::size_t remembered_bytes() const noexcept { return cache_.payload_bytes(); }
   ResponderOccupancy occupancy() const noexcept {
@@ -78,65 +101,86 @@ class Responder::Engine {
             .conversations = cache_.conversations(),
             .places = cache_.places(),
             .payload_bytes = cache_.payload_bytes(),
-            .outgoing = leaving()};
+            .outgoing = outgoing_};
   }
   const ResponderStats& stats() const noexcept { return stats_; }
 
  private:
-  /// A message that waits to be sent. The payload of an identified reply stays in the cache until then.
-  struct Leaving {
+  /// What is to be said to the asker of a request.
+  struct Message {
     ReplyKind kind = ReplyKind::reply;
     std::uint16_t reason = 0;
-    std::uint32_t job = 0;  // with the copy that it answers
     Duration retry_after{};
-    Timestamp not_before;  // it waits for company until then
+  };
+  /// A message that waits to be sent. The payload of an identified reply stays in the cache until then.
+  struct Leaving {
+    Message message;
+    std::uint32_t job = 0;  // with the copy that it answers
+    Timestamp not_before;   // it waits for company until then
   };
 
-  // what arrives
-  ReceiptResult receive_foreign(Timestamp now, const Incoming& incoming);
-  ReceiptResult receive_message(Timestamp now, const Incoming& incoming, const Codec& codec,
-                                const RequestView& view);
-  static RequestCopy copy_of(Timestamp now, const Incoming& incoming, const Codec& codec,
-                             const RequestView& view);
-  ReceiptResult drop(DropReason reason);
-  ReceiptResult receive_identified(Timestamp now, const RequestView& view, RequestCopy& copy,
-                                   Delivery delivery);
-  ReceiptResult receive_repeat(const RequestCopy& copy, CachedReply& entry);
-  ReceiptResult decline_busy(const RequestCopy& copy, Duration retry_after);
-  std::uint32_t open_job(const RequestCopy& copy, Job::State state = Job::State::open);
-  void offer(Timestamp now, std::uint32_t job, Bytes payload, Delivery delivery);
-  void queue_note(const RequestCopy& copy, ReplyKind kind, Duration retry_after, std::uint16_t reason = 0);
-  void send_off(Timestamp now, std::uint32_t slot, ReplyKind kind, Duration retry_after,
-                std::uint16_t reason);
+  // What arrives. Its copy stands in the spare job, where it stays if it is to stay.
+  [[gnu::noinline]] ReceiptResult receive(Timestamp now, Bytes bytes, bool continued);
+  [[gnu::noinline]] ReceiptResult receive_foreign(Timestamp now, Bytes bytes, bool continued);
+  [[gnu::always_inline]] ReceiptResult receive_message(Timestamp now, const Format& format,
+                                                       const RequestView& view, Bytes bytes, bool continued);
+  [[gnu::noinline]] ReceiptResult drop(DropReason reason);
+  [[gnu::always_inline]] ReceiptResult receive_identified(Timestamp now, const RequestView& view, Job& job);
+  [[gnu::noinline]] ReceiptResult receive_repeat(CachedReply& entry);
+  [[gnu::noinline]] ReceiptResult decline(const Message& note);
+  [[gnu::noinline]] ReceiptResult decline_busy(Duration retry_after);
+  [[gnu::noinline]] std::optional<Message> objection(Timestamp now, bool stranger, Duration time_left,
+                                                     Bytes cookie);
+  [[gnu::noinline]] ReplyCache::Lookup add_far_ahead(Timestamp now, std::uint64_t done_below,
+                                                     Timestamp keep_until, Bytes cookie);
+  RequestCopy& arriving() noexcept { return jobs_[spare_].copy; }
+  [[gnu::always_inline]] void note_arriving(RequestCopy& copy, const Format& format, const RequestView& view,
+                                            Bytes bytes, bool continued) const;
+  [[gnu::always_inline]] void take_spare(Job& job, Job::State state);
+  [[gnu::noinline]] std::uint32_t new_job();
+  [[gnu::always_inline]] void offer(Timestamp now, const RequestView& view, Job& job);
 
   // what leaves
-  Job* find_job(JobHandle handle) noexcept;
-  const Job* find_job(JobHandle handle) const noexcept;
-  void release(Timestamp now, std::uint32_t slot, Bytes payload);
+  [[gnu::always_inline]] const Job* find_job(JobHandle handle) const noexcept;
+  [[gnu::always_inline]] bool remember(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                       Bytes payload);
+  [[gnu::noinline]] void release(Timestamp now, std::uint32_t slot, Bytes payload);
+  bool waits_for_company(const RequestCopy& copy) const noexcept {
+    return options_.bundle_delay > Duration::zero() && copy.sharing() != Sharing::alone;
+  }
+  void send_off(Timestamp now, std::uint32_t slot, const Message& message);
   void close_job(std::uint32_t slot);
-  CachedReply* entry_of(const RequestCopy& copy);
-  std::optional<ResponseTransmit> encode(Timestamp now, const Leaving& leaving, MutableBytes buffer);
-  std::optional<ReplyKind> fitting(ReplyKind kind, const RequestCopy& copy, const CachedReply* entry,
-                                   std::size_t payload_bytes);
-  bool count_sent(ReplyKind kind, CachedReply* entry);
+  [[gnu::always_inline]] void free_job(std::uint32_t slot);
+  [[gnu::always_inline]] CachedReply* entry_of(const RequestCopy& copy);
+  PromptReply write(Timestamp now, const Leaving& leaving, MutableBytes buffer);
+  [[gnu::always_inline]] PromptReply write_reply(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                                 Bytes payload, MutableBytes buffer);
+  [[gnu::noinline]] PromptReply write_instead(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+                                              MutableBytes buffer);
+  [[gnu::noinline]] PromptReply write_note(Timestamp now, const Message& message, const RequestCopy& copy,
+                                           CachedReply* entry, MutableBytes buffer);
+  [[gnu::always_inline]] PromptReply encode(Timestamp now, const Message& message, const RequestCopy& copy,
+                                            CachedReply* entry, Bytes payload, Bytes cookie,
+                                            MutableBytes buffer);
+  [[gnu::always_inline]] bool count_sent(ReplyKind kind, CachedReply* entry);
   void release_waiting(Timestamp now);
-  bool has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept;
+  [[gnu::always_inline]] bool has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept;
   bool within_amplification(const RequestCopy& copy, const CachedReply* entry,
                             std::size_t wire) const noexcept;
 
   // address verification
   KeyedHash::Digest cookie_for(Timestamp now, const Endpoint& peer, std::int64_t epochs_ago) const;
   bool cookie_valid(Timestamp now, const Endpoint& peer, Bytes cookie) const;
-  bool shows_address(Timestamp now, const Endpoint& asker, Bytes cookie) const {
-    return asker.address.is_loopback() || cookie_valid(now, asker, cookie);
+  bool shows_address(Timestamp now, Bytes cookie) const {
+    return origin_.loopback || cookie_valid(now, origin_.asker, cookie);
   }
 
   Duration age(Timestamp now) const noexcept { return std::max(now, born_) - born_; }
-  bool may_have_run_before(Timestamp now, const RequestView& view) const {
-    return view.life == 0 ? age(now) < options_.strangers_after : view.life != life_;
+  bool may_have_run_before(Timestamp now, std::uint32_t life) const {
+    return life == 0 ? age(now) < options_.strangers_after : life != life_;
   }
 
-  std::vector<const Codec*> codecs_;
+  std::vector<Format> formats_;
   ResponderOptions options_;
   std::uint32_t life_;
   Timestamp born_;  // kNever until it is known
@@ -145,10 +189,16 @@ class Responder::Engine {
   Admission admission_;
   std::vector<Job> jobs_;
   std::vector<std::uint32_t> free_;
+  std::uint32_t spare_ = 0;  // a job beside the free ones, with the message that has just arrived
+  std::size_t taken_ = 0;    // jobs that are neither
   TimerQueue held_;
-  std::optional<IncomingRequest> pending_;
+  Origin origin_;  // of the last datagram
+  Bytes rest_;     // of it
+  bool is_pending_ = false;
+  IncomingRequest pending_;  // where it came from is that of the last datagram; no job once a copy has come
   Fifo<Leaving> leaving_;
-  Fifo<Leaving> waiting_;  // for company, in the order of their times, which are all equally far away
+  Fifo<Leaving> waiting_;     // for company, in the order of their times, which are all equally far away
+  std::size_t outgoing_ = 0;  // in both
   ResponderStats stats_;
 };
 

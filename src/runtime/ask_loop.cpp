@@ -36,11 +36,12 @@ UdpSocket* AskLoop::transmit(Timestamp now, const OnEnd& on_end) {
     }
     if (outbox_.empty()) break;
     const auto socket_of = [&](const Transmit& note) { return channels_.socket_of(note.channel); };
-    const auto on_failed = [&](Bytes message, const Transmit& note, const Error& error) {
-      on_send_failed(now, message, note, error);
-    };
+    const auto on_failed = [&](Bytes message, const Transmit& note, const OutgoingDatagram&,
+                               const Error& error) { on_send_failed(now, message, note, error); };
     if (tracer_) {
-      const auto on_each = [&](Bytes message, const Transmit& note) { on_sent(now, message, note); };
+      const auto on_each = [&](Bytes message, const Transmit& note, const OutgoingDatagram&) {
+        on_sent(now, message, note);
+      };
       blocked = outbox_.flush(socket_of, on_each, on_failed);
     } else {
       blocked = outbox_.flush(socket_of, nullptr, on_failed);

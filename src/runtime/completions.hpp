@@ -11,14 +11,19 @@
 
 namespace holler {
 
-/// How a job was answered.
-struct Completion {
+/// How a job was answered, but for the payload of a reply.
+struct Decision {
   enum class Kind : std::uint8_t { reply, refuse, busy, ignore };
-  JobHandle job;
   Kind kind = Kind::reply;
-  ByteVector payload;
   std::uint16_t reason = 0;
   Duration retry_after{};
+};
+
+/// What another thread has answered.
+struct Completion {
+  JobHandle job;
+  Decision decision;
+  ByteVector payload;
 };
 
 /// Answers that come from other threads, on their way to the one that serves.

@@ -16,7 +16,7 @@ namespace holler {
 
 /// Datagrams that a machine has written and the kernel has not yet taken, packed into one block of memory.
 /// Messages that may share a datagram do. `Note` is what the owner wants to know of each message when it has
-/// left or failed; its `bytes` are the message's size.
+/// left or failed, beside the datagram that it was in; its `bytes` are the message's size.
 template <class Note>
 class Outbox {
  public:
@@ -31,25 +31,19 @@ class Outbox {
   /// Where to write the next message; `add` it then.
   [[nodiscard]] MutableBytes room() noexcept { return {block_.get() + used_, bytes_ - used_}; }
   void add(Timestamp now, const Way& way, const Note& note) {
-    const auto path = [&](const Way& on) { return mtu_.payload_bytes(now, on.to.address); };
-    if (bundler_.add(way, note.sharing, note.bytes, path)) {
-      Bytes& bytes = datagrams_.back().bytes;
-      bytes = {bytes.data(), bytes.size() + note.bytes};
-    } else {
-      datagrams_.push_back({.to = way.to,
-                            .from = way.from,
-                            .interface = way.interface,
-                            .bytes = {block_.get() + used_, note.bytes}});
-      first_notes_.push_back(notes_.size());
-    }
-    used_ += note.bytes;
-    notes_.push_back(note);
+    append(way, note, bundler_.add(way, note.sharing, note.bytes, path_at(now)));
+  }
+  /// `add` for a message that goes the way of the one that was added before it, which spares a look.
+  void add_likewise(Timestamp now, const Way& way, const Note& note) {
+    append(way, note, bundler_.add_likewise(note.sharing, note.bytes, path_at(now)));
   }
 
   /// Hands the datagrams to the kernel, in order.
   /// @param socket_of  Note → UdpSocket*: through which socket it leaves; nullptr: it is no longer wanted
-  /// @param on_sent    (Bytes message, const Note&); nullptr where nobody wants to know
-  /// @param on_failed  (Bytes message, const Note&, const Error&): it will not be sent
+  /// @param on_sent    (Bytes message, const Note&, const OutgoingDatagram&); nullptr where nobody wants to
+  /// know
+  /// @param on_failed  (Bytes message, const Note&, const OutgoingDatagram&, const Error&): it will not be
+  /// sent
   /// @return nullptr when all are gone, or the socket that has no room at the moment
   template <class SocketOf, class OnSent, class OnFailed>
   UdpSocket* flush(SocketOf&& socket_of, OnSent&& on_sent, OnFailed&& on_failed) {
@@ -71,8 +65,9 @@ class Outbox {
       next += report.accepted;
       if (next == end) continue;
       if (report.error) {
-        for_each_message(next,
-                         [&](Bytes message, const Note& note) { on_failed(message, note, *report.error); });
+        for_each_message(next, [&](Bytes message, const Note& note, const OutgoingDatagram& datagram) {
+          on_failed(message, note, datagram, *report.error);
+        });
         ++next;
       } else {
         blocked = socket;
@@ -83,12 +78,30 @@ class Outbox {
   }
 
  private:
+  [[nodiscard]] auto path_at(Timestamp now) {
+    return [this, now](const Way& way) { return mtu_.payload_bytes(now, way.to.address); };
+  }
+  void append(const Way& way, const Note& note, bool shares) {
+    if (shares) [[likely]] {
+      Bytes& bytes = datagrams_.back().bytes;
+      bytes = {bytes.data(), bytes.size() + note.bytes};
+    } else {
+      begin(way, note.bytes);
+    }
+    used_ += note.bytes;
+    notes_.push_back(note);
+  }
+  void begin(const Way& way, std::size_t bytes) {
+    datagrams_.push_back(
+        {.to = way.to, .from = way.from, .interface = way.interface, .bytes = {block_.get() + used_, bytes}});
+    first_notes_.push_back(notes_.size());
+  }
   template <class Call>
   void for_each_message(std::size_t datagram, Call&& call) {
     const std::size_t end = datagram + 1 < first_notes_.size() ? first_notes_[datagram + 1] : notes_.size();
     Bytes rest = datagrams_[datagram].bytes;
     for (std::size_t note = first_notes_[datagram]; note < end; ++note) {
-      call(rest.first(notes_[note].bytes), notes_[note]);
+      call(rest.first(notes_[note].bytes), notes_[note], datagrams_[datagram]);
       rest = rest.subspan(notes_[note].bytes);
     }
   }

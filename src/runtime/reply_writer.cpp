@@ -1,29 +1,32 @@
 #include "runtime/reply_writer.hpp"
 
+#include <cstring>
 #include <utility>
 
 namespace holler {
 
 void ReplyWriter::append(Bytes bytes) {
-  if (bytes.size() > state_->payload_bytes_max - state_->payload.size()) {
+  if (bytes.size() > state_->payload_bytes_max - state_->payload_bytes) {
     state_->too_large = true;
     refuse(kReplyTooLarge);
     return;
   }
-  state_->payload.insert(state_->payload.end(), bytes.begin(), bytes.end());
+  if (bytes.empty()) return;
+  std::memcpy(state_->memory.get() + state_->payload_bytes, bytes.data(), bytes.size());
+  state_->payload_bytes += bytes.size();
 }
 
 void ReplyWriter::refuse(std::uint16_t reason) {
-  state_->kind = Completion::Kind::refuse;
-  state_->reason = state_->too_large ? kReplyTooLarge : reason;
+  state_->decision.kind = Decision::Kind::refuse;
+  state_->decision.reason = state_->too_large ? kReplyTooLarge : reason;
 }
 
 void ReplyWriter::busy(Duration retry_after) {
-  state_->kind = Completion::Kind::busy;
-  state_->retry_after = retry_after;
+  state_->decision.kind = Decision::Kind::busy;
+  state_->decision.retry_after = retry_after;
 }
 
-void ReplyWriter::ignore() { state_->kind = Completion::Kind::ignore; }
+void ReplyWriter::ignore() { state_->decision.kind = Decision::Kind::ignore; }
 
 void ReplyWriter::hold_back(Duration delay) { state_->hold_back = delay; }
 
@@ -62,13 +65,14 @@ void DeferredReply::complete(Completion completion) {
 }
 
 void DeferredReply::send(Bytes payload) {
-  complete({.kind = Completion::Kind::reply, .payload = copy_of(payload)});
+  complete({.job = {}, .decision = {}, .payload = copy_of(payload)});
 }
 void DeferredReply::refuse(std::uint16_t reason) {
-  complete({.kind = Completion::Kind::refuse, .payload = {}, .reason = reason});
+  complete({.job = {}, .decision = {.kind = Decision::Kind::refuse, .reason = reason}, .payload = {}});
 }
 void DeferredReply::busy(Duration retry_after) {
-  complete({.kind = Completion::Kind::busy, .payload = {}, .retry_after = retry_after});
+  complete(
+      {.job = {}, .decision = {.kind = Decision::Kind::busy, .retry_after = retry_after}, .payload = {}});
 }
 
 }  // namespace holler

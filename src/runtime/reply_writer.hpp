@@ -20,24 +20,24 @@ inline constexpr std::uint16_t kReplyAbandoned = 0xfffd;
 struct ReplyWriter::State {
   JobHandle job;
   std::size_t payload_bytes_max = 0;
-  ByteVector payload;  // reused from one request to the next
-  Completion::Kind kind = Completion::Kind::reply;
-  std::uint16_t reason = 0;
-  Duration retry_after{};
+  std::size_t payload_bytes = 0;  // written so far
+  Decision decision;
   Duration hold_back{};
   bool too_large = false;
   bool deferred = false;
+  std::unique_ptr<std::byte[]> memory =  // for one payload after the other
+      std::make_unique_for_overwrite<std::byte[]>(kPayloadBytesMaxV6);
   std::shared_ptr<Completions> completions;
 
   void begin(JobHandle new_job, std::size_t bytes_max) {
     job = new_job;
     payload_bytes_max = bytes_max;
-    payload.clear();
-    kind = Completion::Kind::reply;
+    payload_bytes = 0;
+    decision = {};
     hold_back = {};
-    too_large = false;
-    deferred = false;
+    too_large = deferred = false;
   }
+  [[nodiscard]] Bytes payload() const noexcept { return {memory.get(), payload_bytes}; }
 };
 
 struct DeferredReply::Ticket {

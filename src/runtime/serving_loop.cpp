@@ -114,7 +114,9 @@ Result<void> ServingLoop::sleep() {
 /// Takes over what handlers have finished, and sends what is due.
 void ServingLoop::answer(Timestamp now) {
   if (writer_.completions->waiting()) {
-    for (const Completion& completion : writer_.completions->take()) complete(now, completion);
+    for (const auto& [job, decision, payload] : writer_.completions->take()) {
+      complete(now, job, decision, payload);
+    }
   }
   responder_.handle_timeout(now);
   transmit(now);
@@ -135,7 +137,7 @@ void ServingLoop::send_the_rest() {
 /// @return how many datagrams
 Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& handler) {
   const bool woken = std::exchange(woken_, false);
-  if (!outbox_.empty()) {  // the kernel takes no more replies: let requests wait in its buffer
+  if (waits_for_room_) {  // the kernel takes no more replies: let requests wait in its buffer
     if (woken) receive_errors(now);
     return 0;
   }
@@ -175,20 +177,27 @@ std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& data
 
 /// All messages of a datagram, up to the first that another loop has to see.
 std::size_t ServingLoop::take_in(Timestamp now, Incoming incoming, const Server::Handler& handler) {
-  std::size_t messages = 0;
-  do {
+  // A broadcast is answered from the address that this host has on that network.
+  Visit visit{
+      .back = {.to = incoming.from, .from = incoming.to.address, .interface = incoming.interface},
+      .request = {.from = incoming.from, .to = incoming.to, .payload = {}, .delivery = incoming.delivery}};
+  for (std::size_t messages = 0;; incoming.continued = true) {
     if (ServingLoop* owner = owner_of(incoming.bytes)) {
       owner->hand_in(incoming);
       return messages;
     }
-    ++messages;
-    const ReceiptResult result = responder_.handle_datagram(now, incoming);
+    const ReceiptResult result =
+        messages++ == 0 ? responder_.handle_datagram(now, incoming) : responder_.handle_rest(now);
     if (options_.tracer) trace(now, incoming, result);
-    if (const auto request = responder_.poll_request()) handle(now, *request, handler);
+    if (const IncomingRequest* taken = responder_.take_request()) {
+      handle(now, *taken, visit, handler);
+    } else if (result.receipt != Receipt::dropped) {
+      visit.likewise = false;
+      write_queued(now);  // so that what comes next need not stand in a queue behind it
+    }
     incoming.bytes = result.rest;
-    incoming.continued = true;
-  } while (!incoming.bytes.empty());
-  return messages;
+    if (incoming.bytes.empty()) return messages;
+  }
 }
 
 /// The other loop that answers this conversation, if it is another one. The kernel's filter goes by the first
@@ -228,68 +237,83 @@ void ServingLoop::take_strays(Timestamp now, const Server::Handler& handler) {
   }
 }
 
-void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, const Server::Handler& handler) {
-  writer_.begin(incoming.job, responder_.reply_bytes_max(incoming.job));
+void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Visit& visit,
+                         const Server::Handler& handler) {
+  writer_.begin(incoming.job, incoming.reply_bytes_max);
+  Request& request = visit.request;
+  request.payload = incoming.payload;
+  request.identified = incoming.identified;
+  request.attempt = incoming.attempt;
+  request.time_left = incoming.time_left;
   ReplyWriter reply{writer_};
   try {
-    handler({.from = incoming.from,
-             .to = incoming.to,
-             .payload = incoming.payload,
-             .identified = incoming.codec->traits().id_bits > 0,
-             .attempt = incoming.attempt,
-             .time_left = incoming.time_left,
-             .delivery = incoming.delivery},
-            reply);
+    handler(request, reply);
   } catch (...) {  // not to be told "working" until its deadline, nor to be run again
-    responder_.refuse(now, incoming.job, kHandlerFailed);
+    responder_.refuse(now, writer_.job, kHandlerFailed);
     transmit(now);
     publish(true);
     throw;
   }
   if (writer_.deferred) return;
-  Completion completion{.job = incoming.job,
-                        .kind = writer_.kind,
-                        .payload = std::move(writer_.payload),
-                        .reason = writer_.reason,
-                        .retry_after = writer_.retry_after};
-  complete(now, completion,
-           writer_.hold_back > Duration::zero() ? later(now, writer_.hold_back) : Timestamp::min());
-  writer_.payload = std::move(completion.payload);
+  const bool held = writer_.hold_back > Duration::zero();
+  if (held || writer_.decision.kind != Decision::Kind::reply || !outbox_.has_room()) [[unlikely]] {
+    complete(now, writer_.job, writer_.decision, writer_.payload(),
+             held ? later(now, writer_.hold_back) : Timestamp::min());
+    visit.likewise = false;
+    write_queued(now);
+    return;
+  }
+  const PromptReply written = responder_.reply_at_once(now, writer_.job, writer_.payload(), outbox_.room());
+  if (written.state != PromptReply::State::written) return;
+  if (visit.likewise) {
+    outbox_.add_likewise(now, visit.back, written);
+  } else {
+    outbox_.add(now, visit.back, written);
+    visit.likewise = true;
+  }
 }
 
-void ServingLoop::complete(Timestamp now, const Completion& completion, Timestamp not_before) {
-  switch (completion.kind) {
-    case Completion::Kind::reply:
+void ServingLoop::complete(Timestamp now, JobHandle job, const Decision& decision, Bytes payload,
+                           Timestamp not_before) {
+  switch (decision.kind) {
+    case Decision::Kind::reply:
       // Too large can only be a deferred reply: a handler's own is refused where it is written.
-      if (!responder_.reply(now, completion.job, completion.payload, not_before)) {
-        responder_.refuse(now, completion.job, kReplyTooLarge);
-      }
+      if (!responder_.reply(now, job, payload, not_before)) responder_.refuse(now, job, kReplyTooLarge);
       break;
-    case Completion::Kind::refuse: responder_.refuse(now, completion.job, completion.reason); break;
-    case Completion::Kind::busy: responder_.postpone(now, completion.job, completion.retry_after); break;
-    case Completion::Kind::ignore: responder_.ignore(now, completion.job); break;
+    case Decision::Kind::refuse: responder_.refuse(now, job, decision.reason); break;
+    case Decision::Kind::busy: responder_.postpone(now, job, decision.retry_after); break;
+    case Decision::Kind::ignore: responder_.ignore(now, job); break;
+  }
+}
+
+/// As much as there is room for of what waits to leave.
+void ServingLoop::write_queued(Timestamp now) {
+  while (outbox_.has_room()) {
+    const auto transmit = responder_.poll_transmit(now, outbox_.room());
+    if (!transmit) return;
+    outbox_.add(now, {.to = transmit->to, .from = transmit->from.address, .interface = transmit->interface},
+                {.state = PromptReply::State::written,
+                 .kind = transmit->kind,
+                 .repeat = transmit->repeat,
+                 .sharing = transmit->sharing,
+                 .bytes = static_cast<std::uint32_t>(transmit->bytes)});
   }
 }
 
 void ServingLoop::transmit(Timestamp now) {
   const UdpSocket* blocked = nullptr;
   do {
-    while (outbox_.has_room()) {
-      const auto transmit = responder_.poll_transmit(now, outbox_.room());
-      if (!transmit) break;
-      // A broadcast is answered from the address that this host has on that network.
-      outbox_.add(now, {.to = transmit->to, .from = transmit->from.address, .interface = transmit->interface},
-                  *transmit);
-    }
+    write_queued(now);
     if (outbox_.empty()) break;
-    const auto socket_of = [this](const ResponseTransmit&) { return &socket_; };
-    const auto on_failed = [&](Bytes message, const ResponseTransmit& note, const Error& error) {
+    const auto socket_of = [this](const PromptReply&) { return &socket_; };
+    const auto on_failed = [&](Bytes message, const PromptReply& note, const OutgoingDatagram& datagram,
+                               const Error& error) {
       dropped_.add(DropReason::send_failed);
-      if (options_.tracer) trace_departure(now, message, note, error.system_errno);
+      if (options_.tracer) trace_departure(now, message, note, datagram, error.system_errno);
     };
     if (options_.tracer) {
-      const auto on_sent = [&](Bytes message, const ResponseTransmit& note) {
-        trace_departure(now, message, note, 0);
+      const auto on_sent = [&](Bytes message, const PromptReply& note, const OutgoingDatagram& datagram) {
+        trace_departure(now, message, note, datagram, 0);
       };
       blocked = outbox_.flush(socket_of, on_sent, on_failed);
     } else {
@@ -303,12 +327,12 @@ void ServingLoop::transmit(Timestamp now) {
 }
 
 /// @param system_errno  why it could not be sent; 0: it has left
-void ServingLoop::trace_departure(Timestamp now, Bytes message, const ResponseTransmit& note,
-                                  int system_errno) const {
+void ServingLoop::trace_departure(Timestamp now, Bytes message, const PromptReply& note,
+                                  const OutgoingDatagram& datagram, int system_errno) const {
   TraceEvent event{.kind = TraceEvent::Kind::sent,
                    .when = now,
-                   .local = note.from,
-                   .peer = note.to,
+                   .local = {datagram.from.value_or(local_.address), local_.port},
+                   .peer = datagram.to,
                    .bytes = message.size(),
                    .reply_kind = note.kind,
                    .repeat = note.repeat,

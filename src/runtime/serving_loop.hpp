@@ -47,6 +47,13 @@ class ServingLoop {
     ByteVector bytes;
   };
 
+  /// What the messages of one datagram have in common.
+  struct Visit {
+    Way back;               // the way of the answers
+    Request request;        // as the handler sees it: where it comes from, and who was asked
+    bool likewise = false;  // what was last put into the outbox goes this way
+  };
+
   ServingLoop(const ServerOptions& options, const ResponderOptions& share, UdpSocket socket, Poller poller,
               std::shared_ptr<Completions> completions);
 
@@ -57,13 +64,16 @@ class ServingLoop {
   [[nodiscard]] ServingLoop* owner_of(Bytes message) const noexcept;
   void hand_in(const Incoming& incoming);
   void take_strays(Timestamp now, const Server::Handler& handler);
-  void handle(Timestamp now, const IncomingRequest& incoming, const Server::Handler& handler);
-  void complete(Timestamp now, const Completion& completion, Timestamp not_before = Timestamp::min());
+  void handle(Timestamp now, const IncomingRequest& incoming, Visit& visit, const Server::Handler& handler);
+  void complete(Timestamp now, JobHandle job, const Decision& decision, Bytes payload,
+                Timestamp not_before = Timestamp::min());
+  void write_queued(Timestamp now);
   void answer(Timestamp now);
   void send_the_rest();
   void transmit(Timestamp now);
   void trace(Timestamp now, const Incoming& incoming, const ReceiptResult& result) const;
-  void trace_departure(Timestamp now, Bytes message, const ResponseTransmit& note, int system_errno) const;
+  void trace_departure(Timestamp now, Bytes message, const PromptReply& note,
+                       const OutgoingDatagram& datagram, int system_errno) const;
   void receive_errors(Timestamp now);
   void publish(bool with_kernel_drops);
 
@@ -74,7 +84,7 @@ class ServingLoop {
   SystemRandom random_;
   Responder responder_;
   ReceiveBatch batch_;
-  Outbox<ResponseTransmit> outbox_;
+  Outbox<PromptReply> outbox_;
   ReplyWriter::State writer_;
   bool waits_for_room_ = false;
   std::size_t room_ = 1;  // messages that the next call takes in

@@ -76,12 +76,12 @@ void ServerHost::handle_datagram(Timestamp now, const Delivered& datagram) {
 Bytes ServerHost::handle_message(Timestamp now, const Delivered& datagram, bool continued) {
   const auto channel =
       static_cast<std::uint32_t>(std::find(ports_.begin(), ports_.end(), datagram.at) - ports_.begin());
-  const ReceiptResult result = responder_.handle_datagram(now, {.from = datagram.from,
-                                                                .to = datagram.to,
-                                                                .channel = channel,
-                                                                .bytes = datagram.bytes,
-                                                                .continued = continued,
-                                                                .waited = datagram.waited});
+  const ReceiptResult result = continued ? responder_.handle_rest(now)
+                                         : responder_.handle_datagram(now, {.from = datagram.from,
+                                                                            .to = datagram.to,
+                                                                            .channel = channel,
+                                                                            .bytes = datagram.bytes,
+                                                                            .waited = datagram.waited});
   const Bytes message = datagram.bytes.first(datagram.bytes.size() - result.rest.size());
   if (world_.story().on()) {
     if (result.receipt == Receipt::dropped) {
@@ -94,7 +94,7 @@ Bytes ServerHost::handle_message(Timestamp now, const Delivered& datagram, bool 
   }
   if (options_.keep_records && receipts_.size() < kRecordsMax) receipts_.push_back(result);
   std::size_t handed_out = 0;
-  while (const auto request = responder_.poll_request()) {
+  while (const IncomingRequest* request = responder_.take_request()) {
     if (Witness* witness = world_.witness()) witness->on_run(*this, *request, message);
     serve(*request);
     if (++handed_out > 1) world_.fault("the responder handed out two requests for one datagram");
@@ -122,9 +122,27 @@ void ServerHost::serve(const IncomingRequest& request) {
   answer_.reason = 0;
   handler_(request, answer_);
   const Timestamp done = done_at(answer_.service);
-  if (done == world_.clock(*this)) return finish(request.job, answer_);
+  if (done == world_.clock(*this)) return answer_at_once(request);
   works_.push_back({done, sequence_++, request.job, answer_});
   std::push_heap(works_.begin(), works_.end(), Sooner{});
+}
+
+/// As a server's loop does it: a plain reply leaves without a queue where nothing else waits to leave.
+void ServerHost::answer_at_once(const IncomingRequest& request) {
+  if (answer_.kind != Answer::Kind::reply || answer_.hold_back != Duration::zero()) {
+    return finish(request.job, answer_);
+  }
+  if (Witness* witness = world_.witness()) witness->on_answer(*this, request.job, answer_);
+  const PromptReply reply =
+      responder_.reply_at_once(world_.clock(*this), request.job, answer_.payload, buffer_);
+  if (reply.state != PromptReply::State::written) return;
+  send({.to = request.from,
+        .from = request.to,
+        .channel = request.channel,
+        .bytes = reply.bytes,
+        .kind = reply.kind,
+        .repeat = reply.repeat,
+        .sharing = reply.sharing});
 }
 
 void ServerHost::finish(JobHandle job, const Answer& answer) {
@@ -162,18 +180,23 @@ Timestamp ServerHost::next_timeout() const {
 void ServerHost::pump() {
   std::size_t count = 0;
   while (const auto transmit = responder_.poll_transmit(world_.clock(*this), buffer_)) {
-    if (transmit->channel >= ports_.size() || addresses_[transmit->channel] != transmit->from) {
-      return world_.fault("a reply leaves from an address that was not asked");
-    }
-    if (options_.keep_records && sent_.size() < kRecordsMax) sent_.push_back(*transmit);
-    const Bytes datagram = Bytes{buffer_}.first(transmit->bytes);
-    if (Witness* witness = world_.witness()) witness->on_response(*this, *transmit, datagram);
-    world_.packer().add(ports_[transmit->channel],
-                        {.to = transmit->to, .from = transmit->from.address, .channel = transmit->channel},
-                        transmit->sharing, datagram);
+    send(*transmit);
     if (++count > kTransmitsAtOnceMax) return world_.fault("the responder never stops sending");
   }
   world_.packer().finish();
+}
+
+/// What is in the buffer.
+void ServerHost::send(const ResponseTransmit& transmit) {
+  if (transmit.channel >= ports_.size() || addresses_[transmit.channel] != transmit.from) {
+    return world_.fault("a reply leaves from an address that was not asked");
+  }
+  if (options_.keep_records && sent_.size() < kRecordsMax) sent_.push_back(transmit);
+  const Bytes datagram = Bytes{buffer_}.first(transmit.bytes);
+  if (Witness* witness = world_.witness()) witness->on_response(*this, transmit, datagram);
+  world_.packer().add(ports_[transmit.channel],
+                      {.to = transmit.to, .from = transmit.from.address, .channel = transmit.channel},
+                      transmit.sharing, datagram);
 }
 
 }  // namespace holler::sim

@@ -82,8 +82,10 @@ class ServerHost final : public Host {
   [[nodiscard]] Responder new_responder();
   void serve(const IncomingRequest& request);
   [[nodiscard]] Timestamp done_at(Duration service);
+  void answer_at_once(const IncomingRequest& request);
   void finish(JobHandle job, const Answer& answer);
   void pump();
+  void send(const ResponseTransmit& transmit);
   /// @return what follows the message in its datagram
   Bytes handle_message(Timestamp now, const Delivered& datagram, bool continued);
 

@@ -202,28 +202,32 @@ RequestView HollerCodec::decode_request(Bytes datagram) const {
   const auto number = load_number<std::uint64_t>(data + 16);
   const auto span = load_number<std::uint32_t>(data + 32);
   const auto left = load_number<std::uint32_t>(data + 36);
-  if (span >= number) return {.drop = DropReason::malformed};
-  RequestView view{.identified = true,
-                   .conversation = load_number<std::uint64_t>(data + kConversationAt),
-                   .number = number,
-                   .done_below = number - span,
-                   .id = load_number<std::uint64_t>(data + 24),
-                   .attempt = prefix->attempt(),
-                   .time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
-                   .life = load_number<std::uint32_t>(data + 40),
-                   .bundles = prefix->has(kFlagBundles)};
   const std::size_t cookie_bytes = prefix->has(kFlagCookie) ? kCookieBytes : 0;
   const std::size_t header_bytes = kRequestHeaderBytes + cookie_bytes;
   const std::size_t payload_bytes = prefix->word();
-  if (datagram.size() < header_bytes + payload_bytes) {
-    view.drop = DropReason::malformed;  // cut off, as ICMP quotes it: whose it is can be told all the same
-    return view;
-  }
-  view.cookie = datagram.subspan(kRequestHeaderBytes, cookie_bytes);
-  view.payload = datagram.subspan(header_bytes, payload_bytes);
-  view.rest = datagram.subspan(header_bytes + payload_bytes);
-  if (!another_follows(view.rest)) return {.drop = DropReason::malformed};
-  return view;
+  if (span >= number) return {.drop = DropReason::malformed};
+  const auto view = [&](std::optional<DropReason> drop, Bytes cookie, Bytes payload, Bytes rest) {
+    return RequestView{
+        .drop = drop,
+        .identified = true,
+        .conversation = load_number<std::uint64_t>(data + kConversationAt),
+        .number = number,
+        .done_below = number - span,
+        .id = load_number<std::uint64_t>(data + 24),
+        .attempt = prefix->attempt(),
+        .time_left = left == kNoTimeLimit ? kForever : Duration{std::chrono::milliseconds{left}},
+        .life = load_number<std::uint32_t>(data + 40),
+        .bundles = prefix->has(kFlagBundles),
+        .payload = payload,
+        .cookie = cookie,
+        .rest = rest};
+  };
+  // Cut off, as ICMP quotes it: whose it is can be told all the same.
+  if (datagram.size() < header_bytes + payload_bytes) return view(DropReason::malformed, {}, {}, {});
+  const Bytes rest = datagram.subspan(header_bytes + payload_bytes);
+  if (!another_follows(rest)) return {.drop = DropReason::malformed};
+  return view(std::nullopt, datagram.subspan(kRequestHeaderBytes, cookie_bytes),
+              datagram.subspan(header_bytes, payload_bytes), rest);
 }
 
 std::optional<std::size_t> HollerCodec::encode_reply_header(const ReplyStamp& stamp, MutableBytes out) const {

@@ -9,12 +9,13 @@ using namespace std::chrono_literals;
 using Finding = ReplyCache::Finding;
 
 constexpr Timestamp kNow{1h};
+constexpr Address kAsker = Address::loopback_v4();
 
 class ReplyCacheBounds : public testing::Test {
  protected:
   Finding add(std::uint64_t conversation, std::uint64_t number, std::uint64_t done_below = 1,
               Timestamp keep_until = kNow + 1min) {
-    return cache_.find_or_add(kNow, {conversation, number}, done_below, number, keep_until).finding;
+    return cache_.find_or_add(kNow, {conversation, number}, done_below, number, kAsker, keep_until).finding;
   }
   void answer(std::uint64_t conversation, std::uint64_t number, std::size_t bytes) {
     CachedReply* entry = cache_.find({conversation, number});
@@ -103,7 +104,7 @@ TEST_F(ReplyCacheBounds, ALeapOfTheDoneMarkClearsEverythingBelow) {
 
 TEST_F(ReplyCacheBounds, AnotherIdUnderAKnownNumberIsNotThatRequest) {
   ASSERT_EQ(add(1, 1), Finding::fresh);
-  EXPECT_EQ(cache_.find_or_add(kNow, {1, 1}, 1, 99, kNow + 1min).finding, Finding::wrong_id);
+  EXPECT_EQ(cache_.find_or_add(kNow, {1, 1}, 1, 99, kAsker, kNow + 1min).finding, Finding::wrong_id);
 }
 
 TEST_F(ReplyCacheBounds, KeepsAConversationForAsLongAsItsLastCopyAsks) {

@@ -57,6 +57,7 @@ class Driver {
   struct Open {
     JobHandle job;
     Key key;
+    Endpoint from;
     bool identified = false;
   };
   struct Held {
@@ -163,7 +164,9 @@ class Driver {
       EXPECT_EQ(request->from, from);
       EXPECT_EQ(request->to, kServer);
       for (const Open& open : open_) EXPECT_NE(open.job, request->job);
-      open_.push_back({.job = request->job, .key = {}, .identified = request->codec == &holler_codec()});
+      open_.push_back(
+          {.job = request->job, .key = {}, .from = from, .identified = request->codec == &holler_codec()});
+      EXPECT_EQ(request->identified, open_.back().identified);
     }
     EXPECT_FALSE(responder_.poll_request());
     return result;
@@ -180,7 +183,7 @@ class Driver {
     const Open open = open_[which];
     const std::size_t most = responder_.reply_bytes_max(open.job);
     EXPECT_LE(most, kReplyMost);
-    switch (pick(6)) {
+    switch (pick(8)) {
       case 0: EXPECT_TRUE(responder_.refuse(now_, open.job, 9)); break;
       case 1:
         EXPECT_TRUE(responder_.postpone(now_, open.job, 1s));
@@ -191,6 +194,20 @@ class Driver {
         const Timestamp until = now_ + random_.between(1ms, 3s);
         EXPECT_TRUE(responder_.reply(now_, open.job, ByteVector(pick(300)), until));
         held_.push_back({until, open.identified ? open.key : Key{}});
+        break;
+      }
+      case 4:
+      case 5: {
+        ByteVector buffer(kReplyMost);
+        const auto prompt = [&](std::size_t bytes) {
+          return responder_.reply_at_once(now_, open.job, ByteVector(bytes), buffer);
+        };
+        EXPECT_EQ(prompt(most + 1).state, PromptReply::State::rejected);
+        const PromptReply reply = prompt(pick(2) == 0 ? most : random_.below(200));
+        EXPECT_NE(reply.state, PromptReply::State::rejected);
+        if (reply.state == PromptReply::State::written) {
+          count_sent(open.from.address, reply.kind, Bytes{buffer}.first(reply.bytes));
+        }
         break;
       }
       default:
@@ -209,14 +226,18 @@ class Driver {
       EXPECT_EQ(sent->from, kServer);
       EXPECT_EQ(sent->channel, 3U);
       EXPECT_LE(sent->bytes, kReplyMost);
-      Traffic& traffic = traffic_[sent->to.address];
-      traffic.sent += sent->bytes + 28;
-      if (cookies_[sent->to.address].empty()) {  // it cannot have shown that it is there
-        EXPECT_LE(traffic.sent, 3 * traffic.received);
-      }
-      const ReplyView view = holler_codec().decode_reply(Bytes{buffer}.first(sent->bytes));
-      if (sent->kind == ReplyKind::verify && pick(3) == 0) cookies_[sent->to.address] = copy_of(view.cookie);
+      count_sent(sent->to.address, sent->kind, Bytes{buffer}.first(sent->bytes));
     }
+  }
+
+  void count_sent(const Address& to, ReplyKind kind, Bytes datagram) {
+    Traffic& traffic = traffic_[to];
+    traffic.sent += datagram.size() + 28;
+    if (cookies_[to].empty()) {  // it cannot have shown that it is there
+      EXPECT_LE(traffic.sent, 3 * traffic.received);
+    }
+    const ReplyView view = holler_codec().decode_reply(datagram);
+    if (kind == ReplyKind::verify && pick(3) == 0) cookies_[to] = copy_of(view.cookie);
   }
 
   void pass_time() {
