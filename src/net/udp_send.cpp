@@ -125,7 +125,8 @@ SendReport UdpSocket::send(std::span<const OutgoingDatagram> datagrams) {
         const Bytes bytes = datagrams[next + i].bytes;
         slab.vectors[vectors++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
       }
-      write_departure(header, slab.controls[count], datagram.from, datagram.interface, to.address.is_v6());
+      write_departure(header, slab.controls[count], state_->source_to_name(datagram), datagram.interface,
+                      to.address.is_v6());
       if (length > 1) {  // some devices refuse even one segment, if it is called one
         write_segment_size(header, slab.controls[count], static_cast<std::uint16_t>(datagram.bytes.size()));
       }
