@@ -13,6 +13,8 @@
 
 namespace holler {
 
+struct SendSlab;
+
 struct UdpSocket::State {
   static constexpr std::size_t kSegmentsMax = 128;    ///< Linux 6.9 and later; seen on 6.18
   static constexpr std::size_t kSegmentsMaxOld = 64;  ///< UDP_MAX_SEGMENTS before that
@@ -37,6 +39,8 @@ struct UdpSocket::State {
   [[nodiscard]] std::optional<Address> source_to_name(const OutgoingDatagram& datagram) const noexcept {
     return datagram.from == local.address ? std::nullopt : datagram.from;
   }
+  [[nodiscard]] std::size_t pack(std::span<const OutgoingDatagram> datagrams, SendSlab& slab,
+                                 std::optional<Error>& refused) const;
   void give_up_segments(int failed, std::size_t segment_bytes) noexcept;
   /// Reads the socket's own name again, after what may have changed it.
   void refresh_local() noexcept;
