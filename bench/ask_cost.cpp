@@ -1,11 +1,13 @@
-// What one outstanding question costs on loopback, against a bare sendto/recvfrom ping-pong.
+// What one outstanding question costs on loopback, against a bare sendto/recvfrom ping-pong, and which side
+// costs it.
 //
-// Both run in this one process, round by round in turn, each with its own server thread; the asker is
+// All pairs run in this one process, round by round in turn, each with its own server thread; the asker is
 // pinned to one processor and the servers to another. A machine that is busy with other things shows in
-// both alike, so the ratio of the medians is what counts. First both sides sleep until something comes, then
-// both look for it for 50 us before they sleep. Ends with 1 where the ratio is above the limit while they
-// sleep; while they spin, half as much again is allowed, because all that is left then are the calls
-// themselves.
+// all alike, so the ratio of the medians is what counts. Beside the bare pair and holler's there are two
+// mixed ones: a bare loop that writes and reads holler's messages, and does nothing else, is the other end of
+// each of holler's sides. First all sleep until something comes, then all look for it for 50 us before they
+// sleep. Ends with 1 where the ratio of holler's pair is above the limit while they sleep; while they spin,
+// half as much again is allowed, because all that is left then are the calls themselves.
 //
 //     bench_ask_cost [ROUNDS] [LIMIT]        30 rounds of 1000 exchanges, limit 1.25
 
@@ -27,6 +29,7 @@
 #include <vector>
 
 #include "holler/client.hpp"
+#include "holler/codecs.hpp"
 #include "holler/server.hpp"
 
 namespace {
@@ -83,8 +86,31 @@ ssize_t receive(int descriptor, std::span<char> buffer, sockaddr_in& peer, bool 
   return ::recvfrom(descriptor, buffer.data(), buffer.size(), 0, name_of(peer), &size);
 }
 
-/// Echoes until it receives an empty datagram.
-void bare_echo(int descriptor, bool spin) {
+/// Makes the answer to what lies in `buffer`, in its place.
+/// @return its bytes
+using Answer = std::size_t (*)(std::span<char> buffer, std::size_t request_bytes);
+
+std::size_t echo(std::span<char>, std::size_t request_bytes) { return request_bytes; }
+
+/// What a server of holler's would answer, by one that remembers and checks nothing.
+std::size_t echo_message(std::span<char> buffer, std::size_t request_bytes) {
+  const auto bytes = std::as_writable_bytes(buffer);
+  const holler::RequestView request = holler::holler_codec().decode_request(bytes.first(request_bytes));
+  std::array<std::byte, kMessageBytes> payload{};
+  std::ranges::copy(request.payload, payload.begin());
+  const holler::ReplyStamp stamp{.number = request.number,
+                                 .id = request.id,
+                                 .attempt = request.attempt,
+                                 .life = 1,
+                                 .bundles = true,
+                                 .payload_bytes = payload.size()};
+  const auto header_bytes = holler::holler_codec().encode_reply_header(stamp, bytes);
+  std::ranges::copy(payload, bytes.begin() + static_cast<std::ptrdiff_t>(header_bytes.value_or(0)));
+  return header_bytes.value_or(0) + payload.size();
+}
+
+/// Answers until it receives an empty datagram.
+void serve_barely(int descriptor, Answer answer, bool spin) {
   pin(1);
   std::array<char, 2048> buffer{};
   for (;;) {
@@ -92,16 +118,37 @@ void bare_echo(int descriptor, bool spin) {
     const socklen_t size = sizeof peer;
     const ssize_t got = receive(descriptor, buffer, peer, spin);
     if (got <= 0) return;
-    ::sendto(descriptor, buffer.data(), static_cast<std::size_t>(got), 0, name_of(peer), size);
+    const std::size_t bytes = answer(buffer, static_cast<std::size_t>(got));
+    ::sendto(descriptor, buffer.data(), bytes, 0, name_of(peer), size);
   }
 }
 
-double bare_round(int descriptor, sockaddr_in server, bool spin) {
-  std::array<char, kMessageBytes> message{};
+/// Writes the next question.
+/// @return its bytes
+using Question = std::size_t (*)(std::span<char> buffer);
+
+std::size_t ask_anything(std::span<char>) { return kMessageBytes; }
+
+/// What a client of holler's would ask, by one that does not look at the answer.
+std::size_t ask_message(std::span<char> buffer) {
+  static constexpr std::array<std::byte, kMessageBytes> kPayload{};
+  static std::uint64_t number = 0;
+  ++number;
+  const holler::RequestStamp stamp{.conversation = 0x9e3779b97f4a7c15,
+                                   .number = number,
+                                   .done_below = number,
+                                   .id = number * 0xbf58476d1ce4e5b9,
+                                   .time_left = std::chrono::seconds{1},
+                                   .bundles = true};
+  return holler::holler_codec().encode_request(stamp, kPayload, std::as_writable_bytes(buffer)).value_or(0);
+}
+
+double bare_round(int descriptor, sockaddr_in server, Question question, bool spin) {
+  std::array<char, 2048> message{};
   std::array<char, 2048> buffer{};
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < kExchanges; ++i) {
-    ::sendto(descriptor, message.data(), message.size(), 0, name_of(server), sizeof server);
+    ::sendto(descriptor, message.data(), question(message), 0, name_of(server), sizeof server);
     sockaddr_in peer{};
     if (receive(descriptor, buffer, peer, spin) < 0) std::exit(4);
   }
@@ -121,25 +168,58 @@ double holler_round(holler::Client& client, const holler::Endpoint& server) {
   return microseconds_each(std::chrono::steady_clock::now() - start);
 }
 
+/// A bare server in a thread of its own, until this goes out of scope.
+class BareServer {
+ public:
+  BareServer(Answer answer, bool spin)
+      : descriptor_{bare_socket(address_)}, thread_{serve_barely, descriptor_, answer, spin} {}
+  BareServer(const BareServer&) = delete;
+  BareServer& operator=(const BareServer&) = delete;
+  ~BareServer() {
+    ::sendto(descriptor_, nullptr, 0, 0, name_of(address_), sizeof address_);
+    thread_.join();
+    ::close(descriptor_);
+  }
+  [[nodiscard]] const sockaddr_in& address() const { return address_; }
+
+ private:
+  sockaddr_in address_{};
+  int descriptor_;
+  std::jthread thread_;
+};
+
+holler::Endpoint endpoint_of(const sockaddr_in& address) {
+  return {holler::Address::loopback_v4(), ntohs(address.sin_port)};
+}
+
+sockaddr_in name_of(const holler::Endpoint& endpoint) {
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(endpoint.port);
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return name;
+}
+
 struct Costs {
   std::vector<double> bare;
+  std::vector<double> asking;   // a client of holler's and a bare server
+  std::vector<double> serving;  // a bare asker and a server of holler's
   std::vector<double> holler;
   holler::RequesterStats stats;
 };
 
 /// @return nullopt where nothing can be bound
 std::optional<Costs> measure(long rounds, bool spin) {
-  sockaddr_in bare_server{};
-  sockaddr_in bare_asker{};
-  const int bare_server_socket = bare_socket(bare_server);
-  const int bare_asker_socket = bare_socket(bare_asker);
+  const BareServer bare{echo, spin};
+  const BareServer knowing{echo_message, spin};
+  sockaddr_in asker_address{};
+  const int asker = bare_socket(asker_address);
   const holler::Duration patience = spin ? holler::Duration{kSpin} : holler::Duration::zero();
   auto server = holler::Server::bind({.port = "0", .spin = patience});
   auto client = holler::Client::open({.spin = patience});
   if (!server || !client) return std::nullopt;
-  std::jthread bare{bare_echo, bare_server_socket, spin};
   const holler::Endpoint endpoint = server->local_address();
-  std::jthread serving{[&](const std::stop_token& stop) {
+  const std::jthread serving{[&](const std::stop_token& stop) {
     pin(1);
     const auto served = server->serve(
         [](const holler::Request& request, holler::ReplyWriter& reply) { reply.append(request.payload); },
@@ -148,24 +228,26 @@ std::optional<Costs> measure(long rounds, bool spin) {
   }};
 
   pin(0);
-  bare_round(bare_asker_socket, bare_server, spin);  // warm
-  holler_round(*client, endpoint);
   Costs costs;
-  for (long round = 0; round < rounds; ++round) {
-    costs.bare.push_back(bare_round(bare_asker_socket, bare_server, spin));
-    costs.holler.push_back(holler_round(*client, endpoint));
+  for (long round = -1; round < rounds; ++round) {  // the first one warms up
+    const std::array took{bare_round(asker, bare.address(), ask_anything, spin),
+                          holler_round(*client, endpoint_of(knowing.address())),
+                          bare_round(asker, name_of(endpoint), ask_message, spin),
+                          holler_round(*client, endpoint)};
+    if (round < 0) continue;
+    std::size_t which = 0;
+    for (auto* pair : {&costs.bare, &costs.asking, &costs.serving, &costs.holler})
+      pair->push_back(took[which++]);
   }
-  ::sendto(bare_asker_socket, nullptr, 0, 0, name_of(bare_server), sizeof bare_server);
-  bare.join();
-  ::close(bare_server_socket);
-  ::close(bare_asker_socket);
+  ::close(asker);
   costs.stats = client->stats();
   return costs;
 }
 
-void print(const char* what, const std::vector<double>& costs) {
+void print(const char* what, const std::vector<double>& costs, const std::vector<double>& bare) {
   const auto [least, most] = std::ranges::minmax(costs);
-  std::printf("  %-20s  %8.2f us  (%.2f to %.2f)\n", what, median(costs), least, most);
+  std::printf("  %-30s  %8.2f us  (%.2f to %.2f)  ratio %.3f\n", what, median(costs), least, most,
+              median(costs) / median(bare));
 }
 
 }  // namespace
@@ -185,10 +267,11 @@ int main(int argc, char** argv) {
     within = within && ratio <= allowed;
     std::printf("one outstanding question, %zu bytes, loopback, %s, %ld rounds of %d\n", kMessageBytes,
                 spin ? "spinning" : "blocking", rounds, kExchanges);
-    print("bare sendto/recvfrom", costs->bare);
-    print("holler ask and serve", costs->holler);
-    std::printf("  ratio                 %8.3f     (at most %.2f)\n", ratio, allowed);
-    std::printf("  needless repeats      %8llu     of %llu questions\n",
+    print("bare sendto/recvfrom", costs->bare, costs->bare);
+    print("holler asks a bare server", costs->asking, costs->bare);
+    print("a bare asker, holler serves", costs->serving, costs->bare);
+    print("holler asks and serves", costs->holler, costs->bare);
+    std::printf("  at most %.2f; needless repeats: %llu of %llu questions\n", allowed,
                 static_cast<unsigned long long>(costs->stats.retransmitted),
                 static_cast<unsigned long long>(costs->stats.started));
   }

@@ -196,7 +196,7 @@ void runtime(std::size_t count) {
     if (loop.transmit(now, on_end) != nullptr) fail("no room to ask");
     while (must(server->turn(echo))) {
     }
-    while (must(loop.receive(now, 0, false, on_end)) > 0) {
+    while (must(loop.receive(0, false, on_end)) > 0) {
     }
     if (done != before + kAtOnce) fail("loopback has lost something");
   }

@@ -31,6 +31,9 @@ struct SocketOptions {
   /// The kernel may join datagrams of one sender and size into one piece on their way up (UDP_GRO), which
   /// makes many of them much cheaper. `receive` takes them apart again; read(2) on `native_handle` would not.
   bool coalesce = false;
+  /// Datagrams tell how long they lay in the receive buffer (SO_TIMESTAMPNS): the kernel takes 1 or 2 % more
+  /// for each.
+  bool tell_waits = true;
   /// Several sockets share the address and port, and the kernel spreads the peers over them.
   bool reuse_port = false;
 };
@@ -45,8 +48,8 @@ struct ReceivedDatagram {
   std::uint32_t interface = 0;  ///< index of the interface it arrived on; 0 for unknown
   Delivery delivery = Delivery::unicast;
   bool truncated = false;  ///< it was longer than the batch has room for; `bytes` is its beginning
-  Duration waited{};       ///< in the receive buffer, until it was read (SO_TIMESTAMPNS); 0 if unknown
-  Bytes bytes;             ///< may be empty: zero-length datagrams are valid (RFC 8085 §5)
+  Duration waited{};  ///< in the receive buffer, until it was read (SocketOptions::tell_waits); 0 if unknown
+  Bytes bytes;        ///< may be empty: zero-length datagrams are valid (RFC 8085 §5)
 };
 
 /// Reused memory for many datagrams: a slab of equal places.
@@ -61,6 +64,8 @@ class ReceiveBatch {
   ~ReceiveBatch();
 
   [[nodiscard]] std::span<const ReceivedDatagram> datagrams() const noexcept;
+  /// When they were taken from the kernel, by `monotonic_now`: none of them arrived later.
+  [[nodiscard]] Timestamp read_at() const noexcept;
 
  private:
   friend class UdpSocket;
@@ -153,7 +158,7 @@ class UdpSocket {
   [[nodiscard]] Result<bool> wait(Duration timeout) const;
 
   /// Datagrams that the kernel threw away, nearly always because the receive buffer was full, since the
-  /// socket was made: up to now, which takes a system call (SO_MEMINFO).
+  /// socket was made: up to now, which takes a system call (SO_MEMINFO). Any thread may ask.
   [[nodiscard]] std::uint64_t kernel_drops() const noexcept;
   /// What the kernel granted, in its own counting (twice what was asked, at most twice rmem_max).
   [[nodiscard]] std::size_t receive_buffer_bytes() const;

@@ -58,5 +58,6 @@ ReceiveBatch& ReceiveBatch::operator=(ReceiveBatch&&) noexcept = default;
 ReceiveBatch::~ReceiveBatch() = default;
 
 std::span<const ReceivedDatagram> ReceiveBatch::datagrams() const noexcept { return slab_->datagrams; }
+Timestamp ReceiveBatch::read_at() const noexcept { return slab_->read_at; }
 
 }  // namespace holler

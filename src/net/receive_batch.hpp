@@ -37,6 +37,7 @@ struct ReceiveBatch::Slab {
   std::vector<iovec> vectors;
   std::vector<mmsghdr> headers;
   std::vector<ReceivedDatagram> datagrams;
+  Timestamp read_at{};
 };
 
 }  // namespace holler

@@ -12,8 +12,8 @@ namespace holler {
 
 class SocketName {
  public:
-  /// Room for the kernel to write into.
-  SocketName() noexcept = default;
+  /// Room for the kernel to write into; of no family until it has.
+  SocketName() noexcept { get()->sa_family = AF_UNSPEC; }
   /// @param family  of the socket, AF_INET or AF_INET6; the second calls an IPv4 address by its IPv4-mapped
   /// name
   SocketName(const Endpoint& endpoint, int family) noexcept;
@@ -28,7 +28,8 @@ class SocketName {
   [[nodiscard]] socklen_t size() const noexcept { return size_; }
 
  private:
-  alignas(sockaddr_in6) std::array<std::byte, sizeof(sockaddr_in6)> bytes_{};
+  alignas(sockaddr_in6)
+      std::array<std::byte, sizeof(sockaddr_in6)> bytes_;  // not set to zero: many lie in each slab
   socklen_t size_ = room();
 };
 

@@ -18,10 +18,8 @@ struct Setting {
 
 // On an AF_INET6 socket IPv4's settings are there for IPv4-mapped peers: without IP_RECVERR their ICMP
 // errors never reach the queue, without IP_PKTINFO our address behind a broadcast is unknown.
-constexpr std::array<Setting, 4> kReportsOfBoth{{{SOL_SOCKET, SO_RXQ_OVFL},
-                                                 {SOL_SOCKET, SO_TIMESTAMPNS},
-                                                 {IPPROTO_IP, IP_PKTINFO},
-                                                 {IPPROTO_IP, IP_RECVERR}}};
+constexpr std::array<Setting, 3> kReportsOfBoth{
+    {{SOL_SOCKET, SO_RXQ_OVFL}, {IPPROTO_IP, IP_PKTINFO}, {IPPROTO_IP, IP_RECVERR}}};
 constexpr std::array<Setting, 2> kReportsOfV6{
     {{IPPROTO_IPV6, IPV6_RECVPKTINFO}, {IPPROTO_IPV6, IPV6_RECVERR}}};
 
@@ -36,8 +34,8 @@ std::optional<std::size_t> path_payload_bytes(int descriptor, const Address& pee
   return std::min(payload_bytes_max(peer), static_cast<std::size_t>(*mtu) - headers_bytes);
 }
 
-Result<void> enable_reports(int descriptor, int family) {
-  int failed = 0;
+Result<void> enable_reports(int descriptor, int family, bool waits) {
+  int failed = waits ? set_option(descriptor, SOL_SOCKET, SO_TIMESTAMPNS, 1) : 0;
   for (const auto& [level, name] : kReportsOfBoth) {
     if (failed == 0) failed = set_option(descriptor, level, name, 1);
   }
@@ -70,7 +68,7 @@ Result<void> apply_options(int descriptor, int family, bool v6_only, const Socke
       return failure(interface_failure(errno, name));
     }
   }
-  return enable_reports(descriptor, family);
+  return enable_reports(descriptor, family, options.tell_waits);
 }
 
 }  // namespace holler

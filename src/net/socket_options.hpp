@@ -26,7 +26,8 @@ namespace holler {
 [[nodiscard]] std::optional<std::size_t> path_payload_bytes(int descriptor, const Address& peer) noexcept;
 
 /// What every socket of holler's tells: where datagrams were sent to, ICMP errors, and what was dropped.
-[[nodiscard]] Result<void> enable_reports(int descriptor, int family);
+/// @param waits  and when datagrams arrived
+[[nodiscard]] Result<void> enable_reports(int descriptor, int family, bool waits);
 
 /// What has to be set before binding.
 [[nodiscard]] Result<void> apply_options(int descriptor, int family, bool v6_only,

@@ -57,8 +57,7 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch, std::size_t messages
   int count = -1;
   for (int attempt = 0; count < 0 && attempt < kAttemptsMax; ++attempt) {
     const auto places = static_cast<unsigned>(room);
-    count =
-        kernel_calls->receive(state_->descriptor.get(), slab.headers.data(), places, MSG_DONTWAIT, nullptr);
+    count = kernel_calls->receive(state_->descriptor.get(), slab.headers.data(), places, MSG_DONTWAIT);
     // The one it failed at counts as well.
     slab.written = std::min<std::size_t>(room, static_cast<std::size_t>(std::max(count, 0)) + 1);
     if (count >= 0 || errno == EINTR) continue;
@@ -74,9 +73,12 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch, std::size_t messages
     error.attempted = "receive";
     return failure(std::move(error));
   }
-  timespec wall{};
-  ::clock_gettime(CLOCK_REALTIME, &wall);
-  state_->arrival_clock.on_read(monotonic_now(), since_epoch(wall), static_cast<std::size_t>(count) < room);
+  slab.read_at = monotonic_now();
+  if (state_->stamped) {
+    timespec wall{};
+    ::clock_gettime(CLOCK_REALTIME, &wall);
+    state_->arrival_clock.on_read(slab.read_at, since_epoch(wall), static_cast<std::size_t>(count) < room);
+  }
   for (int i = 0; i < count; ++i) {
     const auto index = static_cast<std::size_t>(i);
     msghdr& header = slab.headers[index].msg_hdr;

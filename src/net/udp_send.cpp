@@ -22,14 +22,6 @@ constexpr std::size_t kDatagramsMax = 512;
 /// How often one datagram is tried before an errno that may stem from an earlier one is taken for its own.
 constexpr int kAttemptsMax = 4;
 
-struct SendSlab {
-  std::array<SocketName, kMessagesMax> names;
-  std::array<ControlRoom, kMessagesMax> controls;  // written where needed
-  std::array<iovec, kDatagramsMax> vectors;
-  std::array<mmsghdr, kMessagesMax> headers;
-  std::array<std::size_t, kMessagesMax> segments;  // datagrams in each message
-};
-
 /// No device has said that it cannot: the errno of a segmented send that may be tried again without segments.
 bool refuses_segments(int failed) noexcept { return failed == EIO || failed == EINVAL || failed == EMSGSIZE; }
 
@@ -64,12 +56,21 @@ std::optional<Error> objection(const OutgoingDatagram& datagram, const Endpoint&
 
 }  // namespace
 
+/// What one sendmmsg(2) takes.
+struct SendSlab {
+  std::array<SocketName, kMessagesMax> names;
+  std::array<ControlRoom, kMessagesMax> controls;  // written where needed
+  std::array<iovec, kDatagramsMax> vectors;
+  std::array<mmsghdr, kMessagesMax> headers;
+  std::array<std::size_t, kMessagesMax> segments;  // datagrams in each message
+};
+
 /// How many datagrams, from the first, may go down in one piece: they differ in nothing but their contents,
 /// and the last may be shorter.
 std::size_t UdpSocket::State::run_length(std::span<const OutgoingDatagram> datagrams) const noexcept {
   const OutgoingDatagram& first = datagrams.front();
   const std::size_t size = first.bytes.size();
-  const std::size_t bytes_max = payload_bytes_max(peer.value_or(first.to).address);
+  const std::size_t bytes_max = payload_bytes_max((peer ? *peer : first.to).address);
   if (segments_max <= 1 || size == 0 || size > segment_bytes_max) return 1;
   const std::size_t most = std::min({datagrams.size(), segments_max, bytes_max / size});
   std::size_t length = 1;
@@ -94,45 +95,54 @@ void UdpSocket::State::give_up_segments(int failed, std::size_t segment_bytes) n
   }
 }
 
+/// Makes messages of the first datagrams, as many as one call takes.
+/// @param refused  why not even the first can be sent
+/// @return the number of messages
+std::size_t UdpSocket::State::pack(std::span<const OutgoingDatagram> datagrams, SendSlab& slab,
+                                   std::optional<Error>& refused) const {
+  std::size_t count = 0;
+  std::size_t next = 0;
+  for (std::size_t vectors = 0; count < kMessagesMax && next < datagrams.size(); ++count) {
+    const OutgoingDatagram& datagram = datagrams[next];
+    const Endpoint& to = peer ? *peer : datagram.to;
+    if (auto reason = objection(datagram, to, family, v6_only)) {
+      if (count == 0) refused = std::move(reason);
+      break;
+    }
+    const std::size_t length = run_length(datagrams.subspan(next));
+    if (vectors + length > kDatagramsMax) break;
+    msghdr header{};
+    if (!peer) {
+      slab.names[count] = SocketName{to, family};
+      header.msg_name = slab.names[count].get();
+      header.msg_namelen = slab.names[count].size();
+    }
+    header.msg_iov = &slab.vectors[vectors];
+    header.msg_iovlen = length;
+    for (std::size_t i = 0; i < length; ++i) {
+      const Bytes bytes = datagrams[next + i].bytes;
+      slab.vectors[vectors++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
+    }
+    write_departure(header, slab.controls[count], source_to_name(datagram), datagram.interface,
+                    to.address.is_v6());
+    if (length > 1) {  // some devices refuse even one segment, if it is called one
+      write_segment_size(header, slab.controls[count], static_cast<std::uint16_t>(datagram.bytes.size()));
+    }
+    slab.headers[count] = {header, 0};
+    slab.segments[count] = length;
+    next += length;
+  }
+  return count;
+}
+
 SendReport UdpSocket::send(std::span<const OutgoingDatagram> datagrams) {
   SendReport report;
   SendSlab slab;
   const int descriptor = state_->descriptor.get();
-  const auto destination = [&](std::size_t i) { return state_->peer.value_or(datagrams[i].to); };
   int attempts = 0;
   while (report.accepted < datagrams.size()) {
-    std::size_t count = 0;
     const std::size_t first = report.accepted;
-    std::size_t next = first;
-    for (std::size_t vectors = 0; count < kMessagesMax && next < datagrams.size(); ++count) {
-      const OutgoingDatagram& datagram = datagrams[next];
-      const Endpoint to = destination(next);
-      if (auto refused = objection(datagram, to, state_->family, state_->v6_only)) {
-        if (count == 0) report.error = std::move(refused);
-        break;
-      }
-      const std::size_t length = state_->run_length(datagrams.subspan(next));
-      if (vectors + length > kDatagramsMax) break;
-      msghdr header{};
-      if (!state_->peer) {
-        slab.names[count] = SocketName{to, state_->family};
-        header.msg_name = slab.names[count].get();
-        header.msg_namelen = slab.names[count].size();
-      }
-      header.msg_iov = &slab.vectors[vectors];
-      header.msg_iovlen = length;
-      for (std::size_t i = 0; i < length; ++i) {
-        const Bytes bytes = datagrams[next + i].bytes;
-        slab.vectors[vectors++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
-      }
-      write_departure(header, slab.controls[count], datagram.from, datagram.interface, to.address.is_v6());
-      if (length > 1) {  // some devices refuse even one segment, if it is called one
-        write_segment_size(header, slab.controls[count], static_cast<std::uint16_t>(datagram.bytes.size()));
-      }
-      slab.headers[count] = {header, 0};
-      slab.segments[count] = length;
-      next += length;
-    }
+    const std::size_t count = state_->pack(datagrams.subspan(first), slab, report.error);
     if (count == 0) break;
     const int sent =
         kernel_calls->send(descriptor, slab.headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
@@ -155,9 +165,10 @@ SendReport UdpSocket::send(std::span<const OutgoingDatagram> datagrams) {
       if (++attempts < kAttemptsMax) continue;
     }
     if (errno == ECONNREFUSED) break;  // never about the datagram being sent: more errors are coming in
-    report.error = send_failure(errno, destination(first), datagrams[first]);
+    const Endpoint to = state_->peer.value_or(datagrams[first].to);
+    report.error = send_failure(errno, to, datagrams[first]);
     if (report.error->code == ErrorCode::too_large) {
-      const Address peer = destination(first).address;
+      const Address& peer = to.address;
       report.error->payload_bytes_max =
           path_payload_bytes(descriptor, peer).value_or(payload_bytes_max(peer));
     }

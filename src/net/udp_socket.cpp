@@ -90,6 +90,7 @@ Result<UdpSocket> UdpSocket::bind(const Endpoint& local, const SocketOptions& op
     return failure(bind_failure(failed, local));
   }
   auto state = std::make_unique<State>(std::move(descriptor), family, v6_only, local.address);
+  state->stamped = options.tell_waits;
   state->refresh_local();
   return UdpSocket{std::move(state)};
 }
@@ -117,7 +118,8 @@ Result<UdpSocket> UdpSocket::adopt(int descriptor) {
       ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0) {
     return failure(socket_failure(errno));
   }
-  if (auto enabled = enable_reports(descriptor, family); !enabled) return failure(std::move(enabled.error()));
+  if (auto enabled = enable_reports(descriptor, family, true); !enabled)
+    return failure(std::move(enabled.error()));
   const bool v6_only =
       family == AF_INET6 && get_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY).value_or(0) != 0;
   auto state = std::make_unique<State>(Descriptor{descriptor}, family, v6_only, local.address, local,
@@ -209,12 +211,13 @@ Result<bool> UdpSocket::wait(Duration timeout) const {
 
 std::uint64_t UdpSocket::kernel_drops() const noexcept {
   // SO_RXQ_OVFL only tells with the next datagram, and after the last flood there is none.
+  const std::uint64_t last = state_->drops.load(std::memory_order_relaxed);
   std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
   socklen_t size = sizeof memory;
   if (::getsockopt(state_->descriptor.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &size) != 0) {
-    return state_->drops;
+    return last;
   }
-  return state_->drops + static_cast<std::uint32_t>(memory[SK_MEMINFO_DROPS] - state_->drops_counter);
+  return State::widened(last, memory[SK_MEMINFO_DROPS]);
 }
 
 std::size_t UdpSocket::receive_buffer_bytes() const {

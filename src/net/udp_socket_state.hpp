@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,8 @@
 
 namespace holler {
 
+struct SendSlab;
+
 struct UdpSocket::State {
   static constexpr std::size_t kSegmentsMax = 128;    ///< Linux 6.9 and later; seen on 6.18
   static constexpr std::size_t kSegmentsMaxOld = 64;  ///< UDP_MAX_SEGMENTS before that
@@ -22,22 +25,35 @@ struct UdpSocket::State {
   Address bound;  ///< as it was bound, before any connect chose a source
   Endpoint local;
   std::optional<Endpoint> peer;
-  bool errors_waiting = false;      ///< one has been met since the queue was last found empty
-  std::uint64_t drops = 0;          ///< of SO_RXQ_OVFL, widened
-  std::uint32_t drops_counter = 0;  ///< its last value, modulo 2^32
+  bool errors_waiting = false;  ///< one has been met since the queue was last found empty
+  /// Of SO_RXQ_OVFL, widened: its low half is the kernel's counter. Other threads may read it.
+  std::atomic<std::uint64_t> drops = 0;
+  bool stamped = true;  ///< SO_TIMESTAMPNS is set
   ArrivalClock arrival_clock;
   std::size_t segments_max = kSegmentsMax;  ///< of one send; 1 where they are refused
   std::size_t segment_bytes_max = 0xffff;   ///< larger ones have been refused: they do not fit the MTU
 
   [[nodiscard]] std::size_t run_length(std::span<const OutgoingDatagram> datagrams) const noexcept;
+  /// The source that the kernel has to be told, which costs each datagram 2 % of its way: none where it is
+  /// the socket's own.
+  [[nodiscard]] std::optional<Address> source_to_name(const OutgoingDatagram& datagram) const noexcept {
+    return datagram.from == local.address ? std::nullopt : datagram.from;
+  }
+  [[nodiscard]] std::size_t pack(std::span<const OutgoingDatagram> datagrams, SendSlab& slab,
+                                 std::optional<Error>& refused) const;
   void give_up_segments(int failed, std::size_t segment_bytes) noexcept;
   /// Reads the socket's own name again, after what may have changed it.
   void refresh_local() noexcept;
   [[nodiscard]] Result<void> connect(const Endpoint& to);
   [[nodiscard]] Result<void> dissolve();
+  /// @param last     `drops`, read before the counter
+  /// @param counter  the kernel's, modulo 2^32
+  /// @return what has been dropped since the socket was made
+  [[nodiscard]] static std::uint64_t widened(std::uint64_t last, std::uint32_t counter) noexcept {
+    return last + static_cast<std::uint32_t>(counter - static_cast<std::uint32_t>(last));
+  }
   void count_drops(std::uint32_t counter) noexcept {
-    drops += static_cast<std::uint32_t>(counter - drops_counter);
-    drops_counter = counter;
+    drops.store(widened(drops.load(std::memory_order_relaxed), counter), std::memory_order_relaxed);
   }
 };
 

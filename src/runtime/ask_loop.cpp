@@ -88,12 +88,12 @@ RequesterStats AskLoop::take_stats() noexcept {
   return stats;
 }
 
-Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, bool woken, const OnEnd& on_end) {
+Result<std::size_t> AskLoop::receive(std::uint32_t channel, bool woken, const OnEnd& on_end) {
   UdpSocket* socket = channels_.socket_of(channel);
   if (socket == nullptr) return 0;
   const auto count = socket->receive(batch_);
   if (!count) return count;
-  if (*count > 0) now = monotonic_now();  // not before it was sent: the engine trusts the age that it tells
+  const Timestamp now = batch_.read_at();  // not before it was sent: the engine trusts the age that it tells
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
     Arrival arrival{
         .from = datagram.from, .channel = channel, .bytes = datagram.bytes, .truncated = datagram.truncated};
@@ -112,7 +112,7 @@ Result<std::size_t> AskLoop::receive(Timestamp now, std::uint32_t channel, bool 
   }
   socket = channels_.socket_of(channel);  // a question that ended may have taken its socket with it
   if (socket != nullptr && ((woken && *count == 0) || socket->errors_waiting())) {
-    receive_errors(now, channel, *socket);
+    receive_errors(monotonic_now(), channel, *socket);
     report_ended(on_end);
   }
   return count;

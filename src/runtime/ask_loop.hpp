@@ -36,8 +36,7 @@ class AskLoop {
   /// Takes in what has arrived on a channel: datagrams, or else ICMP errors.
   /// @param woken  the kernel has said that there is something: an error, if it is no datagram
   /// @return how many datagrams; a full batch means that there may be more
-  [[nodiscard]] Result<std::size_t> receive(Timestamp now, std::uint32_t channel, bool woken,
-                                            const OnEnd& on_end);
+  [[nodiscard]] Result<std::size_t> receive(std::uint32_t channel, bool woken, const OnEnd& on_end);
   void report_ended(const OnEnd& on_end);
   /// Goes up before each series of ends that is told.
   [[nodiscard]] std::uint64_t reports() const noexcept { return reports_; }

@@ -160,7 +160,8 @@ SocketOptions socket_options(const ClientOptions& options) {
   return {.interface = options.interface,
           .dual_stack = false,
           .receive_buffer_bytes = options.receive_buffer_bytes,
-          .coalesce = true};
+          .coalesce = true,
+          .tell_waits = false};
 }
 
 Result<Endpoint> source_for(const ClientOptions& options, const Endpoint& peer) {

@@ -401,7 +401,7 @@ void AsyncAsks::transmit(Timestamp now) {
 
 void AsyncAsks::receive(Timestamp now, std::uint32_t channel, bool woken) {
   for (int batch = 0; batch < kBatchesInARow; ++batch) {
-    const auto count = loop_.receive(now, channel, woken, on_end_);
+    const auto count = loop_.receive(channel, woken, on_end_);
     if (!count) return;
     if (*count > 0 && options_.spin > Duration::zero()) awake_until_ = later(now, options_.spin);
     if (*count < loop_.batch_datagrams()) return;

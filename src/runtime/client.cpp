@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -32,86 +33,105 @@ bool worth_another_address(const Error& error, const AskOptions& options) {
 struct Client::State {
   explicit State(ClientOptions settings) : options{std::move(settings)} {}
 
-  /// An idle lane, or nullptr.
-  std::unique_ptr<Lane> take_lane(const Endpoint& peer);
-  Result<std::unique_ptr<Lane>> open_lane(const Endpoint& peer);
-  Result<Reply> ask(std::unique_ptr<Lane>& lane, const Endpoint& peer, Bytes payload,
-                    const AskOptions& question);
-  void give_back(const Endpoint& peer, std::unique_ptr<Lane> lane);
+  /// A lane, and the one peer that is asked on it.
+  struct PeerLane {
+    Endpoint peer;
+    std::unique_ptr<Lane> lane;
+    PeerMemory* memory = nullptr;  // in `peers`; nullptr: it remembers nothing of this one
+  };
+
+  /// An idle lane, or none.
+  std::optional<PeerLane> take_lane(const Endpoint& peer);
+  Result<PeerLane> open_lane(const Endpoint& peer);
+  Result<Reply> ask(const Endpoint& peer, Bytes payload, const AskOptions& question);
+  void give_back(PeerLane lane);
+  /// Under the lock.
+  void close(PeerLane& lane);
   Result<std::shared_ptr<AsyncAsks>> async_asks();
   /// Ends what is outstanding; nothing is asked any more.
   void end();
 
   const ClientOptions options;
   mutable std::mutex mutex;
-  std::unordered_map<Endpoint, std::vector<std::unique_ptr<Lane>>> idle_lanes;
-  std::size_t idle_lane_count = 0;
-  std::unordered_map<Endpoint, PeerMemory> peers;
-  RequesterStats stats;
+  std::vector<PeerLane> idle_lanes;                // the one that was used last is the last
+  std::unordered_map<Endpoint, PeerMemory> peers;  // none is ever removed
+  RequesterStats stats;                            // beside what the idle lanes have not told yet
   std::uint64_t lost_in_closed_lanes = 0;
   std::shared_ptr<AsyncAsks> async;
   std::atomic<AsyncAsks*> started{nullptr};  // `async`, for those who need not wait for the lock
 };
 
-std::unique_ptr<Lane> Client::State::take_lane(const Endpoint& peer) {
+std::optional<Client::State::PeerLane> Client::State::take_lane(const Endpoint& peer) {
   const std::scoped_lock lock{mutex};
-  if (const auto idle = idle_lanes.find(peer); idle != idle_lanes.end()) {
-    std::unique_ptr<Lane> lane = std::move(idle->second.back());
-    idle->second.pop_back();
-    if (idle->second.empty()) idle_lanes.erase(idle);
-    --idle_lane_count;
+  for (auto idle = idle_lanes.end(); idle != idle_lanes.begin();) {
+    if ((--idle)->peer != peer) continue;
+    PeerLane lane = std::move(*idle);
+    idle_lanes.erase(idle);
     return lane;
   }
   if (options.source && options.source->port != 0) {  // the lane of another peer holds that port
-    for (const auto& [other, lanes] : idle_lanes) {
-      for (const auto& lane : lanes) lost_in_closed_lanes += lane->kernel_drops();
-    }
+    for (PeerLane& lane : idle_lanes) close(lane);
     idle_lanes.clear();
-    idle_lane_count = 0;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-Result<std::unique_ptr<Lane>> Client::State::open_lane(const Endpoint& peer) {
+Result<Client::State::PeerLane> Client::State::open_lane(const Endpoint& peer) {
   auto lane = Lane::open(options, peer);
-  if (!lane) return lane;
+  if (!lane) return failure(std::move(lane.error()));
   const std::scoped_lock lock{mutex};
+  PeerLane opened{.peer = peer, .lane = std::move(*lane)};
   if (const auto known = peers.find(peer); known != peers.end()) {
-    (*lane)->requester().remember(peer, known->second);
+    opened.memory = &known->second;
+    opened.lane->requester().remember(peer, known->second);
   }
-  return lane;
+  return opened;
 }
 
-Result<Reply> Client::State::ask(std::unique_ptr<Lane>& lane, const Endpoint& peer, Bytes payload,
-                                 const AskOptions& question) {
-  const Timestamp give_up = later(monotonic_now(), std::max(question.deadline, Duration::zero()));
-  AskOptions rest = question;
-  lane = take_lane(peer);
-  if (lane) {
-    auto result = lane->ask(peer, payload, question);
-    if (!lane->found_no_way()) return result;
-    // The address that its socket was bound to has gone, or the route: see whether there is another.
-    give_back(peer, std::move(lane));
-    if (give_up != kNever) rest.deadline = give_up - monotonic_now();
+Result<Reply> Client::State::ask(const Endpoint& peer, Bytes payload, const AskOptions& question) {
+  const Timestamp now = monotonic_now();
+  if (auto used = take_lane(peer)) {
+    auto result = used->lane->ask(now, peer, payload, question);
+    const bool found_no_way = used->lane->found_no_way();
+    give_back(std::move(*used));
+    if (!found_no_way) return result;
   }
+  // The address that the socket of the other lane was bound to has gone, or the route: see whether there is
+  // another.
   auto opened = open_lane(peer);
   if (!opened) return failure(std::move(opened.error()));
-  lane = std::move(*opened);
-  return lane->ask(peer, payload, rest);
+  AskOptions rest = question;
+  const Timestamp opened_at = monotonic_now();
+  if (rest.deadline != kForever)
+    rest.deadline = std::max(rest.deadline, Duration::zero()) - (opened_at - now);
+  auto result = opened->lane->ask(opened_at, peer, payload, rest);
+  give_back(std::move(*opened));
+  return result;
 }
 
-void Client::State::give_back(const Endpoint& peer, std::unique_ptr<Lane> lane) {
-  const auto learned = lane->requester().recall(peer);
-  const RequesterStats news = lane->take_stats();
+void Client::State::give_back(PeerLane lane) {
+  const auto learned = lane.lane->requester().recall(lane.peer);
   const std::scoped_lock lock{mutex};
-  stats += news;
-  if (learned && (peers.size() < kPeersRememberedMax || peers.contains(peer))) peers[peer] = *learned;
-  if (options.codec->traits().fresh_port || !lane->reusable() || idle_lane_count >= kIdleLanesMax) {
-    lost_in_closed_lanes += lane->kernel_drops();
+  if (learned && lane.memory == nullptr) {
+    const auto known = peers.find(lane.peer);
+    if (known != peers.end()) {
+      lane.memory = &known->second;
+    } else if (peers.size() < kPeersRememberedMax) {
+      lane.memory = &peers[lane.peer];
+    }
+  }
+  if (learned && lane.memory != nullptr) *lane.memory = *learned;
+  if (options.codec->traits().fresh_port || !lane.lane->reusable() || idle_lanes.size() >= kIdleLanesMax) {
+    close(lane);
     return;
   }
-  idle_lanes[peer].push_back(std::move(lane));
-  ++idle_lane_count;
+  idle_lanes.push_back(std::move(lane));
+}
+
+void Client::State::close(PeerLane& lane) {
+  stats += lane.lane->take_stats();
+  lost_in_closed_lanes += lane.lane->kernel_drops();
+  lane.lane.reset();
 }
 
 Result<std::shared_ptr<AsyncAsks>> Client::State::async_asks() {
@@ -194,10 +214,7 @@ Result<Reply> Client::ask(const Endpoint& peer, Bytes payload, const AskOptions&
   if (options.stop.stop_requested()) {
     return result_of({.outcome = Outcome::cancelled, .peer = target, .from = target, .payload = {}}, {});
   }
-  std::unique_ptr<Lane> lane;
-  auto result = state_->ask(lane, target, payload, options);
-  if (lane) state_->give_back(target, std::move(lane));
-  return result;
+  return state_->ask(target, payload, options);
 }
 
 PendingAsk Client::ask_async(const Endpoint& peer, Bytes payload, const AskOptions& options, Callback done) {
@@ -229,6 +246,7 @@ std::size_t Client::payload_bytes_max(const Endpoint& peer) const noexcept {
 
 RequesterStats Client::stats() const {
   const std::scoped_lock lock{state_->mutex};
+  for (const auto& idle : state_->idle_lanes) state_->stats += idle.lane->take_stats();
   RequesterStats sum = state_->stats;
   if (state_->async) sum += state_->async->stats();
   return sum;
@@ -237,9 +255,7 @@ RequesterStats Client::stats() const {
 std::uint64_t Client::kernel_drops() const {
   const std::scoped_lock lock{state_->mutex};
   std::uint64_t sum = state_->lost_in_closed_lanes;
-  for (const auto& [peer, lanes] : state_->idle_lanes) {
-    for (const auto& lane : lanes) sum += lane->kernel_drops();
-  }
+  for (const auto& idle : state_->idle_lanes) sum += idle.lane->kernel_drops();
   return sum + (state_->async ? state_->async->kernel_drops() : 0);
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/lane.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "net/route.hpp"
@@ -13,6 +14,9 @@ namespace {
 /// One reply is expected, and the kernel looks for a second only where there is a place for it: seen on
 /// Linux 6.18, the vain look costs 4 % of a round trip on loopback.
 constexpr std::size_t kBatchDatagrams = 1;
+
+/// A look costs the kernel half a microsecond, and reading the clock a twentieth of it.
+constexpr int kLooksOfOneClockReading = 4;
 
 constexpr std::uint64_t kSocketToken = 0;
 constexpr std::uint64_t kWakeToken = 1;
@@ -50,23 +54,23 @@ Lane::Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local
              .local_of = [this](std::uint32_t) { return local_; }},
             kBatchDatagrams} {}
 
-Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& options) {
+Result<Reply> Lane::ask(Timestamp now, const Endpoint& peer, Bytes payload, const AskOptions& options) {
   if (options.stop.stop_possible() && !poller_) {  // before anybody can stop it: the callback uses `wake_`
     if (auto watching = watch(); !watching) return failure(std::move(watching.error()));
   }
   Requester& requester = loop_.requester();
-  Timestamp now = monotonic_now();
   const StartResult started = requester.start(now, peer, payload, request_options(options, 0));
   if (started.status != StartStatus::started) {
     return failure(start_error(started.status, peer, requester.payload_bytes_max(peer)));
   }
   reusable_ = found_no_way_ = false;
   std::optional<Result<Reply>> result;
-  const AskLoop::OnEnd on_end = [&](const RequestEvent& event) {
+  const auto ended = [&](const RequestEvent& event) {
     reusable_ = event.outcome == Outcome::refused || event.outcome == Outcome::answered || event.heard;
-    if (fresh_port_) retire_port(now, local_.port, event);
+    if (fresh_port_) retire_port(monotonic_now(), local_.port, event);
     result = result_of(event, local_);
   };
+  const AskLoop::OnEnd on_end = std::ref(ended);  // by reference: it needs no memory of its own
   const std::stop_callback on_stop{options.stop, [this] {
                                      if (wake_) wake_->notify();
                                    }};
@@ -86,13 +90,14 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
     }
     auto received = Result<std::size_t>{0};
     if (now < awake_until && blocked == nullptr) {
-      received = look(now, std::min(awake_until, requester.next_timeout()), options.stop, on_end);
+      received = look(std::min(awake_until, requester.next_timeout()), options.stop, on_end);
     } else {
       const auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
-      now = monotonic_now();
       if (!ready) received = failure(ready.error());
-      if (ready && *ready) received = loop_.receive(now, 0, true, on_end);
+      if (ready && *ready) received = loop_.receive(0, true, on_end);
     }
+    if (result && received) break;
+    now = monotonic_now();
     if (!received) {
       requester.cancel(now, started.handle);
       loop_.report_ended(on_end);
@@ -109,14 +114,13 @@ Result<Reply> Lane::ask(const Endpoint& peer, Bytes payload, const AskOptions& o
 }
 
 /// Takes in what arrives until then, without sleeping: at once, or after many vain looks.
-/// @param now  the time of the last look, after the call
-Result<std::size_t> Lane::look(Timestamp& now, Timestamp until, const std::stop_token& stop,
-                               const AskLoop::OnEnd& on_end) {
+Result<std::size_t> Lane::look(Timestamp until, const std::stop_token& stop, const AskLoop::OnEnd& on_end) {
   auto received = Result<std::size_t>{0};
   do {
-    received = loop_.receive(now, 0, false, on_end);
-    now = monotonic_now();
-  } while (received && *received == 0 && now < until && !stop.stop_requested());
+    for (int look = 0; look < kLooksOfOneClockReading && received && *received == 0; ++look) {
+      received = loop_.receive(0, false, on_end);
+    }
+  } while (received && *received == 0 && monotonic_now() < until && !stop.stop_requested());
   return received;
 }
 

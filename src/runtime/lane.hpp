@@ -16,7 +16,9 @@ class Lane {
   /// @error as Client::ask, where no socket can be made toward `peer`
   [[nodiscard]] static Result<std::unique_ptr<Lane>> open(const ClientOptions& options, const Endpoint& peer);
 
-  [[nodiscard]] Result<Reply> ask(const Endpoint& peer, Bytes payload, const AskOptions& options);
+  /// @param now  when the question is asked
+  [[nodiscard]] Result<Reply> ask(Timestamp now, const Endpoint& peer, Bytes payload,
+                                  const AskOptions& options);
 
   [[nodiscard]] Requester& requester() noexcept { return loop_.requester(); }
   [[nodiscard]] RequesterStats take_stats() noexcept { return loop_.take_stats(); }
@@ -31,7 +33,7 @@ class Lane {
  private:
   Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local);
   [[nodiscard]] Result<bool> wait(Duration timeout, bool for_room, const std::stop_token& stop);
-  [[nodiscard]] Result<std::size_t> look(Timestamp& now, Timestamp until, const std::stop_token& stop,
+  [[nodiscard]] Result<std::size_t> look(Timestamp until, const std::stop_token& stop,
                                          const AskLoop::OnEnd& on_end);
   [[nodiscard]] Result<void> watch();
 

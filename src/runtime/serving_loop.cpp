@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kBatchDatagrams = 32;
 constexpr std::uint64_t kSocketToken = 0;
 constexpr std::uint64_t kWakeToken = 1;
+/// After so many looks for another datagram, none of which has found one, the next ones are spared.
+constexpr std::uint32_t kLooksInVainMax = 3;
+constexpr std::uint32_t kLooksSparedInARow = 16;
 /// Messages that wait for their own loop; what comes beyond is lost, as in a full receive buffer.
 constexpr std::size_t kStraysMax = 4096;
 /// For so long a server that is told to stop waits for room to send what it has ready.
@@ -78,7 +81,7 @@ Result<void> ServingLoop::serve(const Server::Handler& handler, const std::stop_
     more = *busy;
   }
   send_the_rest();
-  publish(true);
+  publish();
   return {};
 }
 
@@ -92,16 +95,24 @@ Result<bool> ServingLoop::turn(const Server::Handler& handler) {
   if (strays || *count > 0 || !outbox_.empty() || writer_.completions->waiting() ||
       responder_.next_timeout() <= now) {  // or else a spinning loop would look less often
     answer(now);
-    publish(false);
+    publish();
   }
-  return *count >= room || (now < awake_until_ && !waits_for_room_);
+  return (*count >= room && worth_another_look(*count)) || (now < awake_until_ && !waits_for_room_);
+}
+
+/// Whether there may be more than the call has taken in. Where one comes at a time that is nearly always a
+/// look in vain, and going to sleep finds out as well.
+/// @param count  as many as there was room for
+bool ServingLoop::worth_another_look(std::size_t count) noexcept {
+  if (count > 1 || looks_in_vain_ < kLooksInVainMax || ++looks_spared_ % kLooksSparedInARow == 0) return true;
+  room_ = 1;
+  return false;
 }
 
 /// Waits for a datagram, another thread, or a timer.
 Result<void> ServingLoop::sleep() {
   const Timestamp now = monotonic_now();
   const Timestamp next = responder_.next_timeout();
-  if (next > now) publish(true);  // a system call that a busy server saves
   const auto ready = poller_.wait(next == kNever ? kForever : next - now);
   if (!ready) return failure(ready.error());
   for (const std::uint64_t token : *ready) {
@@ -143,6 +154,7 @@ Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& h
   }
   const auto count = socket_.receive(batch_, room_);
   if (!count) return count;
+  if (!woken) looks_in_vain_ = *count == 0 ? looks_in_vain_ + 1 : 0;
   // Where one comes at a time, a look for a second in vain would delay the answer.
   room_ = *count >= room_ ? std::min(2 * room_, kBatchDatagrams) : std::max<std::size_t>(*count, 1);
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
@@ -156,10 +168,13 @@ Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& h
 /// @return how many messages it held
 std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& datagram,
                                      const Server::Handler& handler) {
+  // An answer to what came to this host alone takes the way that the routes say, which may be another one. What
+  // came to many is answered on the network that they are on.
+  const bool to_many = datagram.delivery != Delivery::unicast;
   const Incoming incoming{.from = datagram.from,
                           .to = {datagram.reply_from, datagram.to.port},
                           .channel = 0,
-                          .interface = datagram.interface,
+                          .interface = to_many ? datagram.interface : 0,
                           .delivery = datagram.delivery,
                           .bytes = datagram.bytes,
                           .truncated = datagram.truncated,
@@ -251,7 +266,7 @@ void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Visit& 
   } catch (...) {  // not to be told "working" until its deadline, nor to be run again
     responder_.refuse(now, writer_.job, kHandlerFailed);
     transmit(now);
-    publish(true);
+    publish();
     throw;
   }
   if (writer_.deferred) return;
@@ -375,17 +390,18 @@ void ServingLoop::receive_errors(Timestamp now) {
   }
 }
 
-void ServingLoop::publish(bool with_kernel_drops) {
+void ServingLoop::publish() {
   const std::scoped_lock lock{stats_mutex_};
   published_.responder = responder_.stats();
   published_.responder.received += filtered_;
   published_.responder.dropped += dropped_;
-  if (with_kernel_drops) published_.kernel_drops = socket_.kernel_drops();
 }
 
 ServerStats ServingLoop::stats() const {
   const std::scoped_lock lock{stats_mutex_};
-  return published_;
+  ServerStats stats = published_;
+  stats.kernel_drops = socket_.kernel_drops();
+  return stats;
 }
 
 }  // namespace holler

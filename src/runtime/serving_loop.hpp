@@ -58,6 +58,7 @@ class ServingLoop {
               std::shared_ptr<Completions> completions);
 
   [[nodiscard]] Result<void> sleep();
+  [[nodiscard]] bool worth_another_look(std::size_t count) noexcept;
   [[nodiscard]] Result<std::size_t> receive(Timestamp now, const Server::Handler& handler);
   std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Server::Handler& handler);
   std::size_t take_in(Timestamp now, Incoming incoming, const Server::Handler& handler);
@@ -75,7 +76,7 @@ class ServingLoop {
   void trace_departure(Timestamp now, Bytes message, const PromptReply& note,
                        const OutgoingDatagram& datagram, int system_errno) const;
   void receive_errors(Timestamp now);
-  void publish(bool with_kernel_drops);
+  void publish();
 
   const ServerOptions& options_;
   UdpSocket socket_;
@@ -87,8 +88,10 @@ class ServingLoop {
   Outbox<PromptReply> outbox_;
   ReplyWriter::State writer_;
   bool waits_for_room_ = false;
-  std::size_t room_ = 1;  // messages that the next call takes in
-  bool woken_ = false;    // the poller has something to tell of the socket
+  std::size_t room_ = 1;             // messages that the next call takes in
+  bool woken_ = false;               // the poller has something to tell of the socket
+  std::uint32_t looks_in_vain_ = 0;  // in a row
+  std::uint32_t looks_spared_ = 0;
   Timestamp awake_until_ = Timestamp::min();
   std::uint64_t filtered_ = 0;
   DropCounts dropped_;  // beside the responder's

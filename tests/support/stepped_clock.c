@@ -47,20 +47,29 @@ time_t time(time_t* out) {
   return wall.tv_sec;
 }
 
+static void step_stamps(struct msghdr* header, long seconds) {
+  for (struct cmsghdr* part = CMSG_FIRSTHDR(header); part && seconds != 0; part = CMSG_NXTHDR(header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
+    struct timespec stamp;
+    memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
+    stamp.tv_sec += seconds;
+    memcpy(CMSG_DATA(part), &stamp, sizeof stamp);
+  }
+}
+
 int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags, struct timespec* timeout) {
   static int (*real)(int, struct mmsghdr*, unsigned, int, struct timespec*);
   if (!real) *(void**)&real = dlsym(RTLD_NEXT, "recvmmsg");
   const int got = real(fd, messages, count, flags, timeout);
   const long seconds = got > 0 ? step("HOLLER_WALL_STEP") : 0;
-  for (int i = 0; i < got && seconds != 0; ++i) {
-    struct msghdr* header = &messages[i].msg_hdr;
-    for (struct cmsghdr* part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
-      if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
-      struct timespec stamp;
-      memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
-      stamp.tv_sec += seconds;
-      memcpy(CMSG_DATA(part), &stamp, sizeof stamp);
-    }
-  }
+  for (int i = 0; i < got; ++i) step_stamps(&messages[i].msg_hdr, seconds);
+  return got;
+}
+
+ssize_t recvmsg(int fd, struct msghdr* header, int flags) {
+  static ssize_t (*real)(int, struct msghdr*, int);
+  if (!real) *(void**)&real = dlsym(RTLD_NEXT, "recvmsg");
+  const ssize_t got = real(fd, header, flags);
+  if (got >= 0) step_stamps(header, step("HOLLER_WALL_STEP"));
   return got;
 }
