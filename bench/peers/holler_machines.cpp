@@ -55,7 +55,8 @@ class Asker {
                    {.outstanding_max = load.options.outstanding, .bundles = load.bundles}},
         started_(load.options.outstanding) {
     const holler::SocketOptions options{.receive_buffer_bytes = kReceiveBufferBytes,
-                                        .coalesce = load.options.outstanding > 1};
+                                        .coalesce = load.options.outstanding > 1,
+                                        .tell_waits = false};
     auto socket = holler::UdpSocket::connected(load.peer, {}, options);
     if (!socket) give_up("peer_holler", socket.error().message());
     socket_ = std::make_unique<holler::UdpSocket>(std::move(*socket));
@@ -67,7 +68,9 @@ class Asker {
     transmit(holler::monotonic_now());
   }
   void receive() {
-    if (const auto got = socket_->receive(load_->batch); !got) give_up("peer_holler", got.error().message());
+    // No more than what is outstanding can be there.
+    if (const auto got = socket_->receive(load_->batch, load_->options.outstanding); !got)
+      give_up("peer_holler", got.error().message());
     const auto now = holler::monotonic_now();
     for (const auto& datagram : load_->batch.datagrams()) {
       holler::Arrival arrival{
@@ -98,7 +101,7 @@ class Asker {
     started_[begun.handle.slot] = now;
   }
   void report(holler::Timestamp now) {
-    while (const auto event = requester_.poll_event()) {
+    while (const holler::RequestEvent* event = requester_.next_event()) {
       if (event->outcome != holler::Outcome::answered) {
         load_->meter.lost(1);
       } else if (event->payload.size() != load_->payload.size()) {
@@ -120,17 +123,17 @@ class Asker {
       holler::Bundler bundler;
       while (load_->block.size() - used >= kMessageRoomBytes) {
         const auto room = holler::MutableBytes{load_->block}.subspan(used);
-        const auto out = requester_.poll_transmit(now, room);
-        if (!out) break;
+        holler::Transmit out;
+        if (!requester_.poll_transmit(now, room, out)) break;
         more = true;
         const auto path = [&](const holler::Way&) { return load_->path_bytes; };
-        if (load_->bundles && bundler.add({.to = out->to}, out->sharing, out->bytes, path)) {
+        if (load_->bundles && bundler.add({.to = out.to}, out.sharing, out.bytes, path)) {
           holler::Bytes& bytes = outgoing_.back().bytes;
-          bytes = {bytes.data(), bytes.size() + out->bytes};
+          bytes = {bytes.data(), bytes.size() + out.bytes};
         } else {
-          outgoing_.push_back({.to = out->to, .bytes = holler::Bytes{room}.first(out->bytes)});
+          outgoing_.push_back({.to = out.to, .bytes = holler::Bytes{room}.first(out.bytes)});
         }
-        used += out->bytes;
+        used += out.bytes;
       }
       // What the kernel does not take is lost like any other datagram, and repeated like it.
       if (!outgoing_.empty()) (void)socket_->send(outgoing_);

@@ -168,8 +168,8 @@ Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& h
 /// @return how many messages it held
 std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& datagram,
                                      const Server::Handler& handler) {
-  // An answer to what came to this host alone takes the way that the routes say, which may be another one. What
-  // came to many is answered on the network that they are on.
+  // An answer to what came to this host alone takes the way that the routes say, which may be another one.
+  // What came to many is answered on the network that they are on.
   const bool to_many = datagram.delivery != Delivery::unicast;
   const Incoming incoming{.from = datagram.from,
                           .to = {datagram.reply_from, datagram.to.port},
