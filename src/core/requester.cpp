@@ -255,7 +255,8 @@ std::uint32_t Requester::Engine::take_slot() {
   }
   const std::uint32_t slot = free_.back();
   free_.pop_back();
-  static_cast<RequestCourse&>(slots_[slot]) = {};
+  RequestCourse& course = slots_[slot];
+  course = {.generation = course.generation};
   return slot;
 }
 

@@ -41,20 +41,21 @@ struct RequestCourse {
   bool leads = false;                // its last copy was the first in its datagram, and stands for it
   bool id_spent = false;             // guessed at too often: nothing is believed until a repeat has a new one
   std::uint8_t repeats_granted = 0;  // at once, for "verify", "restarted", a smaller path MTU
+  std::uint8_t doublings = 0;        // as many as count: no wait doubles 255 times
   std::uint32_t peer = kNone;
   std::uint32_t channel = 0;
   std::uint32_t before = kNone;  // in the peer's list
   std::uint32_t after = kNone;
   std::uint32_t attempts = 0;
   std::uint32_t attempts_max = 0;
-  std::uint32_t doublings = 0;
   std::uint32_t timed_out = 0;  // the last attempt whose wait has passed in silence
   std::uint32_t given_up = 0;   // the last that was taken for lost
   std::uint32_t episode = 0;    // of the window, in which it was last taken for lost
   std::uint32_t losses = 0;     // how often in that
   std::uint32_t life = 0;       // that its copies name; 0 until the peer has told one
   std::uint32_t mismatches = 0;
-  std::uint32_t guesses = 0;  // of them, wrong IDs from the right endpoint, for this ID
+  std::uint32_t guesses = 0;     // of them, wrong IDs from the right endpoint, for this ID
+  std::uint32_t generation = 0;  // of the slot: how many requests it has had
   std::uint64_t number = 0;
   std::uint64_t id = 0;
   Timestamp started;
@@ -71,9 +72,8 @@ struct RequestCourse {
   }
 };
 
-/// One outstanding request, or the place of one.
-struct RequestSlot : RequestCourse {
-  std::uint32_t generation = 0;
+/// One outstanding request, or the place of one: three lines of the processor's cache.
+struct alignas(64) RequestSlot : RequestCourse {
   ByteVector payload;  // its memory serves the next request
 };
 
@@ -153,7 +153,7 @@ class Requester::Engine {
     std::size_t bytes = 0;
     Timestamp when;
     Backoff backoff;  // of its last message, and what came of it
-    std::uint32_t doublings = 0;
+    std::uint8_t doublings = 0;
     Duration wait{};
   };
 
@@ -203,6 +203,14 @@ class Requester::Engine {
   void settle(Timestamp now, std::uint32_t peer);
 
   // what arrives
+  /// A slot among a million lies in no cache: all of its lines at once, and its timer.
+  void prefetch(std::uint32_t slot) const noexcept {
+    const auto* line = reinterpret_cast<const std::byte*>(&slots_[slot]);
+    __builtin_prefetch(line);
+    __builtin_prefetch(line + 64);
+    __builtin_prefetch(line + 128);
+    timers_.prefetch(slot);
+  }
   Verdict handle_by_codec(Timestamp now, const Arrival& arrival);
   [[gnu::always_inline]] std::uint32_t match_number(const Arrival& arrival, std::uint64_t number,
                                                     DropReason& fault) const;
@@ -337,6 +345,7 @@ inline RequestEvent& Requester::Engine::finish(Timestamp now, std::uint32_t slot
   ++request.generation;
   if (request.payload.capacity() > kPayloadBytesKept) [[unlikely]]
     request.payload = {};
+  __builtin_prefetch(request.payload.data(), 1);  // the next request is likely to take this slot
   if (--peer.outstanding == 0) peers_.mark_idle(request.peer);
   if (peer.probe == slot) [[unlikely]]
     settle(now, request.peer);

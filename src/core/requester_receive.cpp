@@ -73,6 +73,8 @@ inline std::uint32_t Requester::Engine::match_number(const Arrival& arrival, std
   const std::uint32_t slot = numbers.find(number).value_or(kNone);
   if (slot == kNone) [[unlikely]] {
     fault = number < numbers.next() ? DropReason::late : DropReason::wrong_id;
+  } else {
+    prefetch(slot);
   }
   return slot;
 }

@@ -95,7 +95,7 @@ void Requester::Engine::give_up(Timestamp now, std::uint32_t slot) {
   request.timed_out = request.attempts;
   request.given_up = request.attempts;
   leave(slot);
-  ++request.doublings;
+  if (request.doublings < 255) ++request.doublings;
 }
 
 /// The peer has been heard, or the probe has gone unanswered for as long as it was to wait.

@@ -42,6 +42,7 @@ void TimerQueue::move(std::uint32_t slot, Timestamp when) {
     file(slot, when);
   } else {
     sift_up(timer.position - 1, {when, slot});
+    if (crowded()) divide();
   }
 }
 
@@ -75,7 +76,7 @@ void TimerQueue::file(std::uint32_t slot, Timestamp when) const {
   }
   heap_.push_back({});
   sift_up(heap_.size() - 1, {when, slot});
-  if (heap_.size() > heap_most_) divide();
+  if (crowded()) divide();
 }
 
 /// Into the bucket of the lowest level that tells this time apart from the horizon.
@@ -173,6 +174,17 @@ void TimerQueue::advance() const {
       return;
     }
   }
+}
+
+/// There is more in the heap than has to be in order: because it has grown, or because the horizon, which
+/// goes where the earliest item of an empty heap is, has gone far beyond what has come since. Who asks sets
+/// the timers of all requests to their deadlines first, and to the next repeat then.
+bool TimerQueue::crowded() const noexcept {
+  if (heap_.size() <= kHeapEnough) return false;
+  if (heap_.size() > heap_most_) return true;
+  if (!wheel_ || heap_.size() < wheel_->items / 4) return false;  // dividing costs as much as there are items
+  constexpr std::uint64_t kFar = std::uint64_t{16} << Wheel::kTickBits;
+  return wheel_->horizon - number_of(heap_.front().when) > kFar;
 }
 
 /// The heap has become long: from here on it keeps only what is due at the same time as its first item.

@@ -18,8 +18,8 @@ namespace holler {
 /// is put right when that time comes, once, however often the timer has been moved since.
 ///
 /// A few items stand in a binary heap. Where they are many, only those of the next few milliseconds do, and
-/// the others lie in a hierarchical wheel (Varghese and Lauck, SOSP 1987, scheme 7): buckets of 4 ms, 1 s, 5
-/// min, …, each emptied once, so that a timer costs the same among a million as among a thousand.
+/// the others lie in a hierarchical wheel (Varghese and Lauck, SOSP 1987, scheme 7): buckets of 0.5 ms,
+/// 0.1 s, 30 s, …, each emptied once, so that a timer costs the same among a million as among a thousand.
 class TimerQueue {
  public:
   /// Sets or moves the timer of a slot; kNever removes it.
@@ -37,6 +37,10 @@ class TimerQueue {
     if (slot >= slots_.size() || slots_[slot].due == kNever) return;
     slots_[slot].due = kNever;
     --size_;
+  }
+  /// Fetches what `set` and `remove` of this slot will look at.
+  void prefetch(std::uint32_t slot) const noexcept {
+    if (slot < slots_.size()) __builtin_prefetch(&slots_[slot]);
   }
   /// When the timer of a slot is due, which is set.
   [[nodiscard]] Timestamp of(std::uint32_t slot) const noexcept { return slots_[slot].due; }
@@ -66,8 +70,8 @@ class TimerQueue {
   };
   /// Times in it are numbers of nanoseconds that begin at the earliest Timestamp.
   struct Wheel {
-    static constexpr unsigned kTickBits = 22;  // 4.2 ms
-    static constexpr unsigned kLevels = 6;     // of 256 buckets: 2^70 ns, more than there are
+    static constexpr unsigned kTickBits = 19;  // 0.5 ms
+    static constexpr unsigned kLevels = 6;     // of 256 buckets: 2^67 ns, more than there are
     Wheel() { heads.fill(kNone); }
     std::array<std::uint32_t, std::size_t{kLevels} * 256> heads;
     std::array<std::uint64_t, std::size_t{kLevels} * 4> occupied{};  // one bit for each bucket
@@ -84,6 +88,7 @@ class TimerQueue {
   void refile(std::uint32_t bucket) const;
   void move_horizon(std::uint64_t to) const;
   void advance() const;
+  [[nodiscard]] bool crowded() const noexcept;
   void divide() const;
   void tidy() const;
   void drop_top() const;
