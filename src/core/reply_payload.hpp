@@ -6,7 +6,7 @@
 
 #include "holler/bytes.hpp"
 
-#include "core/small_copy.hpp"
+#include "base/small_copy.hpp"
 
 namespace holler {
 

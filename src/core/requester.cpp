@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/small_copy.hpp"
 #include "core/backoff.hpp"
 #include "core/requester_engine.hpp"
 
@@ -80,7 +81,7 @@ StartResult Requester::Engine::start(Timestamp now, const Endpoint& to, Bytes pa
   request.number = peer.numbers.add(slot);
   request.id = random_->next();
   if (request.payload.size() != payload.size()) request.payload.resize(payload.size());
-  if (!payload.empty()) std::memcpy(request.payload.data(), payload.data(), payload.size());
+  small_copy(request.payload.data(), payload);
 
   if (!traits_.numbered) [[unlikely]] {
     by_channel_and_peer_.emplace(key, slot);

@@ -290,7 +290,9 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
     // Copies before the one that was answered may be lost.
     const std::uint32_t late = request.given_up >= answered ? request.given_up - answered + 1 : 0;
     peer.window.on_late_answer(request.episode, std::min(request.losses, late));
-  } else {
+  } else if (request.leads) {
+    // One sample for each datagram: RFC 6298 §2.3 forgets by the number of samples, and those of one trip are
+    // one (RFC 7323, appendix G).
     peer.rtt.on_sample(counted);
   }
   return network;

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/small_copy.hpp"
 #include "core/responder_engine.hpp"
-#include "core/small_copy.hpp"
 
 namespace holler {
 namespace {

@@ -1,11 +1,11 @@
 #include "runtime/ask_result.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 
 #include "holler/names.hpp"
 
+#include "base/small_copy.hpp"
 #include "runtime/reply_writer.hpp"
 
 namespace holler {
@@ -86,9 +86,7 @@ Error start_error(StartStatus status, const Endpoint& peer, std::size_t payload_
 
 void write_reply(const RequestEvent& event, const Endpoint& local, Reply& reply) {
   if (reply.payload.size() != event.payload.size()) reply.payload.resize(event.payload.size());
-  if (!event.payload.empty()) {
-    std::memcpy(reply.payload.data(), event.payload.data(), event.payload.size());
-  }
+  small_copy(reply.payload.data(), event.payload);
   reply.peer = event.from;
   reply.local = local;
   reply.attempts = event.attempts;

@@ -12,6 +12,7 @@
 
 #include "holler/codec.hpp"
 
+#include "base/small_copy.hpp"
 #include "wire/holler_format.hpp"
 
 namespace holler {
@@ -156,7 +157,7 @@ std::optional<std::size_t> HollerCodec::encode_request(const RequestStamp& stamp
   store_number(data + 36, encode_time_left(stamp.time_left));
   store_number(data + 40, stamp.life);
   if (cookie) std::memcpy(data + kRequestHeaderBytes, stamp.cookie.data(), kCookieBytes);
-  if (!payload.empty()) std::memcpy(data + header_bytes, payload.data(), payload.size());
+  small_copy(data + header_bytes, payload);
   return header_bytes + payload.size();
 }
 

@@ -5,7 +5,7 @@
 #include "holler/responder.hpp"
 
 #include "core/reply_payload.hpp"
-#include "core/small_copy.hpp"
+#include "base/small_copy.hpp"
 
 // Replies that leave without a queue, and what makes them quick.
 
