@@ -4,8 +4,8 @@
 #include "holler/codecs.hpp"
 #include "holler/responder.hpp"
 
-#include "core/reply_payload.hpp"
 #include "base/small_copy.hpp"
+#include "core/reply_payload.hpp"
 
 // Replies that leave without a queue, and what makes them quick.
 
