@@ -57,6 +57,10 @@ BenchEnd BenchRun::run() {
   end.not_begun = not_begun(stopped_asking_);
   end.traffic = before_ ? traffic() : BenchTraffic{};
   client_.reset();  // what is outstanding ends as cancelled
+  // What a callback has asked meanwhile was not taken, and has no end.
+  const std::uint64_t untaken = begun_counted_.load() - ended_counted_.load();
+  tally_.asked -= untaken;
+  end.not_begun += untaken;
   end.asking = std::max(stopped_asking_ - measured_from_, Duration::zero());
   end.elapsed = std::max(last_answer_.load() - measured_from_, end.asking);
   end.first_failure = std::move(first_failure_);
@@ -145,6 +149,7 @@ void BenchRun::stop_asking() {
 
 void BenchRun::begin(Timestamp due) {
   begun_.fetch_add(1);
+  if (due >= measured_from_) begun_counted_.fetch_add(1, std::memory_order_relaxed);
   // Two words, which std::function keeps without memory of its own.
   (void)client_->ask_async(peer_, payload_, plan_.ask,
                            [this, due](const Result<Reply>& result) { on_end(due, result); });
@@ -165,6 +170,7 @@ void BenchRun::on_end(Timestamp due, const Result<Reply>& result) {
       }
     }
   }
+  if (due >= measured_from_) ended_counted_.fetch_add(1, std::memory_order_relaxed);
   // In this order, and not relaxed: either this sees that it is over, or `drain` sees the last end.
   const std::uint64_t ended = ended_.fetch_add(1) + 1;
   if (over() && ended == begun_.load()) {

@@ -117,6 +117,8 @@ class BenchRun {
   std::atomic<bool> over_{false};  // no question begins any more
   std::atomic<std::uint64_t> begun_{0};
   std::atomic<std::uint64_t> ended_{0};
+  std::atomic<std::uint64_t> begun_counted_{0};  // of them, those that are due behind the warm-up
+  std::atomic<std::uint64_t> ended_counted_{0};
   std::atomic<Timestamp> last_answer_;
   std::atomic<bool> any_aside_{false};
   std::mutex mutex_;

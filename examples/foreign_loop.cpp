@@ -104,9 +104,12 @@ int serve(const holler::Endpoint& local) {
     (void)socket->receive_errors();  // an asker that has gone is no reason to stop
     if (const auto received = socket->receive(batch); !received) return complain(received.error());
     for (const auto& datagram : batch.datagrams()) {
+      // What came to this host alone is answered by the way that the routes say; what came to many, on the
+      // network that they are on.
+      const bool alone = datagram.delivery == holler::Delivery::unicast;
       (void)responder.handle_datagram(holler::monotonic_now(), {.from = datagram.from,
                                                                 .to = {datagram.reply_from, datagram.to.port},
-                                                                .interface = datagram.interface,
+                                                                .interface = alone ? 0 : datagram.interface,
                                                                 .delivery = datagram.delivery,
                                                                 .bytes = datagram.bytes,
                                                                 .truncated = datagram.truncated,

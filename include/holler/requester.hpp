@@ -233,7 +233,8 @@ class Requester {
   [[nodiscard]] bool poll_transmit(Timestamp now, MutableBytes buffer, Transmit& transmit);
   /// The next request that has ended; call until it says nullopt, before the next handle_datagram.
   [[nodiscard]] std::optional<RequestEvent> poll_event();
-  /// The same without a copy: good until another request ends; nullptr for none.
+  /// The same without a copy: good until the next call of this, or until another request ends; nullptr for
+  /// none.
   [[nodiscard]] const RequestEvent* next_event();
 
   [[nodiscard]] std::size_t payload_bytes_max(const Endpoint& peer) const noexcept;

@@ -62,7 +62,11 @@ bool Requester::Engine::hold_back(Timestamp now, std::uint32_t slot) {
 bool Requester::Engine::pass_on(Timestamp now, std::uint32_t slot) {
   Peer& peer = peers_[slots_[slot].peer];
   const std::uint32_t next = peer.doubted.head;
-  if (next == kNone || peer.probes >= kProbesMax) {
+  // Nor to one whose own waits have become too long for those that it would be asked for.
+  const auto wait_of = [&](std::uint32_t one, std::uint32_t more) {
+    return slots_[one].backoff().nominal(slots_[one].doublings + more);
+  };
+  if (next == kNone || peer.probes >= kProbesMax || wait_of(next, 1) > wait_of(slot, kHeldDoublings)) {
     settle(now, slots_[slot].peer);
     peer.probe = slot;
     peer.probes = 1;
@@ -89,9 +93,11 @@ Duration Requester::Engine::probe_takes(Timestamp now, std::uint32_t slot) const
 void Requester::Engine::give_up(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   CongestionWindow& window = peers_[request.peer].window;
-  window.on_loss(now, request.sent_at(request.attempts));
-  if (std::exchange(request.episode, window.episode()) != window.episode()) request.losses = 0;
-  ++request.losses;
+  if (request.given_up != request.attempts) {  // one copy is lost once
+    window.on_loss(now, request.sent_at(request.attempts));
+    if (std::exchange(request.episode, window.episode()) != window.episode()) request.losses = 0;
+    ++request.losses;
+  }
   request.timed_out = request.attempts;
   request.given_up = request.attempts;
   leave(slot);

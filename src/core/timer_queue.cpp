@@ -41,6 +41,7 @@ void TimerQueue::move(std::uint32_t slot, Timestamp when) {
     unlink(slot);
     file(slot, when);
   } else {
+    ++filings_;
     sift_up(timer.position - 1, {when, slot});
     if (crowded()) divide();
   }
@@ -75,6 +76,7 @@ void TimerQueue::file(std::uint32_t slot, Timestamp when) const {
     return;
   }
   heap_.push_back({});
+  ++filings_;
   sift_up(heap_.size() - 1, {when, slot});
   if (crowded()) divide();
 }
@@ -182,7 +184,8 @@ void TimerQueue::advance() const {
 bool TimerQueue::crowded() const noexcept {
   if (heap_.size() <= kHeapEnough) return false;
   if (heap_.size() > heap_most_) return true;
-  if (!wheel_ || heap_.size() < wheel_->items / 4) return false;  // dividing costs as much as there are items
+  // Dividing costs as much as there are items: not for a few.
+  if (!wheel_ || heap_.size() < wheel_->items / 4 || filings_ < heap_.size()) return false;
   constexpr std::uint64_t kFar = std::uint64_t{16} << Wheel::kTickBits;
   return wheel_->horizon - number_of(heap_.front().when) > kFar;
 }
@@ -190,6 +193,7 @@ bool TimerQueue::crowded() const noexcept {
 /// The heap has become long: from here on it keeps only what is due at the same time as its first item.
 void TimerQueue::divide() const {
   if (!wheel_) wheel_ = std::make_unique<Wheel>();
+  filings_ = 0;
   const std::uint64_t first = number_of(heap_.front().when) >> Wheel::kTickBits << Wheel::kTickBits;
   std::vector<std::uint32_t> all;
   all.reserve(heap_.size() + wheel_->items);

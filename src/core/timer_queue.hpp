@@ -17,7 +17,7 @@ namespace holler {
 /// only write down the true time of the slot, and leave its item where it is filed, under an earlier one. It
 /// is put right when that time comes, once, however often the timer has been moved since.
 ///
-/// A few items stand in a binary heap. Where they are many, only those of the next few milliseconds do, and
+/// A few items stand in a binary heap. Where they are many, only those of the next half millisecond do, and
 /// the others lie in a hierarchical wheel (Varghese and Lauck, SOSP 1987, scheme 7): buckets of 0.5 ms,
 /// 0.1 s, 30 s, …, each emptied once, so that a timer costs the same among a million as among a thousand.
 class TimerQueue {
@@ -101,7 +101,8 @@ class TimerQueue {
   mutable std::vector<Slot> slots_;
   mutable std::unique_ptr<Wheel> wheel_;  // from the first time on that the heap holds more than enough
   mutable std::size_t heap_most_ = kHeapEnough;
-  std::size_t size_ = 0;  // timers that are set
+  mutable std::size_t filings_ = 0;  // into the heap, since the last time that all was divided
+  std::size_t size_ = 0;             // timers that are set
 };
 
 }  // namespace holler

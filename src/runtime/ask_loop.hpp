@@ -47,6 +47,8 @@ class AskLoop {
   /// In the last `transmit` the kernel said of the first datagram of this request that no way leads to the
   /// peer from its socket: nothing of the request has left.
   [[nodiscard]] bool found_no_way(RequestHandle request) const noexcept { return no_way_ == request; }
+  /// When the last batch was taken out of its socket.
+  [[nodiscard]] Timestamp read_at() const noexcept { return batch_.read_at(); }
   [[nodiscard]] std::size_t batch_datagrams() const noexcept { return batch_datagrams_; }
 
  private:

@@ -160,7 +160,7 @@ bool AsyncAsks::begin_here(std::uint64_t& ask, const Endpoint& peer, Bytes paylo
   RequestOptions request = request_options(options, channel);
   if (request.deadline < Duration::zero()) request.deadline = Duration::zero();
   Requester& requester = loop_.requester();
-  const StartResult started = requester.start(now_, peer, payload, request);
+  const StartResult started = requester.start(std::max(now_, loop_.read_at()), peer, payload, request);
   if (started.status != StartStatus::started) [[unlikely]] {
     finish(done, failure(start_error(started.status, peer, requester.payload_bytes_max(peer))));
     return true;
@@ -170,6 +170,7 @@ bool AsyncAsks::begin_here(std::uint64_t& ask, const Endpoint& peer, Bytes paylo
   ask = name_of(started.handle);
   Ask& begun = asks_[started.handle.slot];
   begun.id = ask;
+  begun.request = started.handle;
   begun.done.swap(done);
   return true;
 }
@@ -185,10 +186,9 @@ void AsyncAsks::count(std::int64_t more, bool here) noexcept {
 
 std::optional<RequestHandle> AsyncAsks::handle_of(std::uint64_t ask) const {
   if ((ask & kBegunHere) != 0) {
-    const RequestHandle handle{static_cast<std::uint32_t>(ask),
-                               static_cast<std::uint32_t>((ask & ~kBegunHere) >> 32U)};
-    const bool here = handle.slot < asks_.size() && asks_[handle.slot].id == ask;
-    return here ? std::optional{handle} : std::nullopt;
+    const auto slot = static_cast<std::uint32_t>(ask);
+    const bool here = slot < asks_.size() && asks_[slot].id == ask;
+    return here ? std::optional{asks_[slot].request} : std::nullopt;
   }
   const auto known = handles_.find(ask);
   return known == handles_.end() ? std::nullopt : std::optional{known->second};
@@ -317,7 +317,8 @@ bool AsyncAsks::begin(Timestamp now, Submission& submission) {
     return true;
   }
   if (started.handle.slot >= asks_.size()) asks_.resize(started.handle.slot + 1);
-  asks_[started.handle.slot] = {.id = submission.ask, .done = std::move(submission.done)};
+  asks_[started.handle.slot] = {
+      .id = submission.ask, .request = started.handle, .done = std::move(submission.done)};
   handles_.emplace(submission.ask, started.handle);
   if (submission.on_stop) stops_.emplace(submission.ask, std::move(submission.on_stop));
   return true;

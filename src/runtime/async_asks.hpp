@@ -67,6 +67,7 @@ class AsyncAsks {
   };
   struct Ask {
     std::uint64_t id = 0;  // kNotTaken: none
+    RequestHandle request;
     Callback done;
   };
   struct Channel {

@@ -121,6 +121,7 @@ void Client::State::give_back(PeerLane lane) {
     }
   }
   if (learned && lane.memory != nullptr) *lane.memory = *learned;
+  stats += lane.lane->take_stats();
   if (options.codec->traits().fresh_port || !lane.lane->reusable() || idle_lanes.size() >= kIdleLanesMax) {
     close(lane);
     return;
@@ -228,8 +229,9 @@ PendingAsk Client::ask_async(const Endpoint& peer, Bytes payload, const AskOptio
     asks = begun->get();
   }
   PendingAsk pending;
+  const std::uint64_t name = asks->name();  // before it: the callback may end the client
   pending.ask_ = asks->submit(peer, payload, options, std::move(done));
-  if (pending.ask_ != AsyncAsks::kNotTaken) pending.client_ = asks->name();
+  if (pending.ask_ != AsyncAsks::kNotTaken) pending.client_ = name;
   return pending;
 }
 

@@ -168,17 +168,14 @@ Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& h
 /// @return how many messages it held
 std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& datagram,
                                      const Server::Handler& handler) {
-  // An answer to what came to this host alone takes the way that the routes say, which may be another one.
-  // What came to many is answered on the network that they are on.
-  const bool to_many = datagram.delivery != Delivery::unicast;
-  const Incoming incoming{.from = datagram.from,
-                          .to = {datagram.reply_from, datagram.to.port},
-                          .channel = 0,
-                          .interface = to_many ? datagram.interface : 0,
-                          .delivery = datagram.delivery,
-                          .bytes = datagram.bytes,
-                          .truncated = datagram.truncated,
-                          .waited = datagram.waited};
+  Incoming incoming{.from = datagram.from,
+                    .to = {datagram.reply_from, datagram.to.port},
+                    .channel = 0,
+                    .interface = datagram.interface,
+                    .delivery = datagram.delivery,
+                    .bytes = datagram.bytes,
+                    .truncated = datagram.truncated,
+                    .waited = datagram.waited};
   if (options_.filter) {
     if (const auto reason = options_.filter(incoming)) {
       ++filtered_;
@@ -187,6 +184,9 @@ std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& data
       return 0;
     }
   }
+  // An answer to what came to this host alone takes the way that the routes say, which may be another one.
+  // What came to many is answered on the network that they are on.
+  if (datagram.delivery == Delivery::unicast) incoming.interface = 0;
   return take_in(now, incoming, handler);
 }
 
