@@ -99,7 +99,7 @@ def main():
               file=sys.stderr)
     if given.write or not (given.quick or given.only):
         results.write(measured)
-        page.render(measured)
+        page.render(results.read())  # with what ./dev bench --loss has put beside
         print(f"bench/compare.py: wrote {results.FILE.relative_to(results.ROOT)}, docs/performance.md and docs/plots/", file=sys.stderr)
     failed = [name for outcome in measured["cases"].values() for name, numbers in outcome.items() if "failed" in numbers]
     return 1 if failed else 0
