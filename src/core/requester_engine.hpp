@@ -168,7 +168,7 @@ class Requester::Engine {
   static ListEnds& list_of(Peer& peer, RequestState state) noexcept;
   void push_repeat(std::uint32_t slot);
   void leave(std::uint32_t slot);
-  void queue_peer(std::uint32_t peer);
+  void queue_peer(std::uint32_t index);
   [[gnu::always_inline]] void queue_fresh(Timestamp now, std::uint32_t index);
   void let_go(std::uint32_t index);
   void release_held(Timestamp now);
@@ -200,7 +200,7 @@ class Requester::Engine {
   bool pass_on(Timestamp now, std::uint32_t slot);
   Duration probe_takes(Timestamp now, std::uint32_t slot) const noexcept;
   void give_up(Timestamp now, std::uint32_t slot);
-  void settle(Timestamp now, std::uint32_t peer);
+  void settle(Timestamp now, std::uint32_t peer_index);
 
   // what arrives
   /// A slot among a million lies in no cache: all of its lines at once, and its timer.
