@@ -1,12 +1,10 @@
 #include "holler/requester.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/check.hpp"
 #include "base/small_copy.hpp"
-#include "core/backoff.hpp"
 #include "core/requester_engine.hpp"
 
 namespace holler {
@@ -161,10 +159,10 @@ inline Duration Requester::Engine::enter_datagram(Timestamp now, const RequestSl
 }
 
 /// Writes one transmission of a request that stands in no list.
-inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t slot, MutableBytes buffer,
-                                        Transmit& out) {
+/// @param joins  the datagram of the message before it
+inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t slot, bool joins,
+                                        MutableBytes buffer, Transmit& out) {
   RequestSlot& request = slots_[slot];
-  const bool joins = joins_datagram(now, request);
   if (++request.attempts == 1) {
     request.exposed = now;
     request.doubtful = peer.life == 0;
@@ -224,7 +222,8 @@ bool Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer, Transm
     // are new must not keep it from those that have waited.
     const bool fresh = peer.repeats.head == kNone || (peer.fresh_next && peer.fresh.head != kNone);
     const std::uint32_t slot = fresh ? peer.fresh.head : peer.repeats.head;
-    if (slot == kNone || !(joins_datagram(now, slots_[slot]) || may_send(peer))) {
+    const bool joins = slot != kNone && joins_datagram(now, slots_[slot]);
+    if (slot == kNone || !(joins || may_send(peer))) {
       peer.queued = false;  // whatever makes it ready, or opens its window, queues it again
       sending_.pop_front();
       turn_ = 0;
@@ -242,7 +241,7 @@ bool Requester::Engine::poll_transmit(Timestamp now, MutableBytes buffer, Transm
       sending_.pop_front();
       sending_.push_back(index);
     }
-    transmit(now, peer, slot, buffer, out);
+    transmit(now, peer, slot, joins, buffer, out);
     return true;
   }
   open_.peer = kNone;

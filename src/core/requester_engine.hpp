@@ -182,8 +182,8 @@ class Requester::Engine {
   }
   [[gnu::always_inline]] Duration enter_datagram(Timestamp now, const RequestSlot& request, Sharing sharing,
                                                  std::size_t bytes);
-  [[gnu::always_inline]] void transmit(Timestamp now, Peer& peer, std::uint32_t slot, MutableBytes buffer,
-                                       Transmit& out);
+  [[gnu::always_inline]] void transmit(Timestamp now, Peer& peer, std::uint32_t slot, bool joins,
+                                       MutableBytes buffer, Transmit& out);
   void renew_id(RequestSlot& request);
   Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept {
     return peer.rtt.timeout(request.first_wait > Duration::zero() ? request.first_wait : initial_wait_);
