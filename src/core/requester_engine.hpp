@@ -157,6 +157,12 @@ class Requester::Engine {
     Duration wait{};
   };
 
+  /// What a message tells beside what it says.
+  struct Heard {
+    std::optional<Duration> network;  // its time there, where it is known which transmission was answered
+    bool maybe_repeated = false;      // an earlier life of the server may have run the request as well
+  };
+
   // slots and lists
   std::uint32_t take_slot();
   bool encodable(Bytes payload) const;
@@ -231,6 +237,7 @@ class Requester::Engine {
   bool lived_through(const RequestSlot& request) const noexcept {
     return peers_[request.peer].life_since <= request.exposed;
   }
+  [[gnu::always_inline]] Heard hear(Timestamp now, RequestSlot& request, Peer& peer, const ReplyView& view);
   [[gnu::always_inline]] bool learn_life(Timestamp now, RequestSlot& request, Peer& peer,
                                          const ReplyView& view);
   [[gnu::always_inline]] std::optional<Duration> learn(Timestamp now, RequestSlot& request, Peer& peer,

@@ -179,15 +179,21 @@ std::uint32_t Requester::Engine::promiscuous_slot(std::uint32_t channel) const n
   return kNone;
 }
 
+/// Takes what everything that a peer says of a request tells.
+inline Requester::Engine::Heard Requester::Engine::hear(Timestamp now, RequestSlot& request, Peer& peer,
+                                                        const ReplyView& view) {
+  const auto network = learn(now, request, peer, view);
+  peer.bundles = view.bundles;
+  request.heard = true;
+  return {.network = network, .maybe_repeated = learn_life(now, request, peer, view)};
+}
+
 /// Takes a reply: the request has ended.
 inline RequestEvent& Requester::Engine::use(Timestamp now, std::uint32_t slot, const ReplyView& view,
                                             const Endpoint& from) {
   RequestSlot& request = slots_[slot];
   Peer& peer = peers_[request.peer];
-  const auto network = learn(now, request, peer, view);
-  peer.bundles = view.bundles;
-  request.heard = true;
-  const bool maybe_repeated = learn_life(now, request, peer, view);
+  const auto [network, maybe_repeated] = hear(now, request, peer, view);
   ++stats_.answered;
   const std::uint32_t index = request.peer;
   RequestEvent& event = finish(now, slot, request, peer, Outcome::answered);
@@ -207,10 +213,7 @@ Verdict Requester::Engine::use_note(Timestamp now, std::uint32_t slot, Bytes mes
   const Verdict verdict{.used = view.kind, .request = handle_of(slot), .rest = view.rest};
   RequestSlot& request = slots_[slot];
   Peer& peer = peers_[request.peer];
-  learn(now, request, peer, view);
-  peer.bundles = view.bundles;
-  request.heard = true;
-  const bool maybe_repeated = learn_life(now, request, peer, view);
+  const bool maybe_repeated = hear(now, request, peer, view).maybe_repeated;
   const std::uint32_t index = request.peer;
   if (view.kind == ReplyKind::refused) {
     RequestEvent& event = end(now, slot, Outcome::declined);
