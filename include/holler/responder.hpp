@@ -177,6 +177,8 @@ class Responder {
   /// where the call before has said that there is a `rest`.
   ReceiptResult handle_rest(Timestamp now);
   void handle_timeout(Timestamp now);
+  /// When handle_timeout wants to be called; kNever for never. Among many it may be a little earlier than the
+  /// first of them, as with a `Requester`.
   [[nodiscard]] Timestamp next_timeout() const;
 
   /// The next new request; call until it says nullopt, before the next handle_datagram.

@@ -48,18 +48,23 @@ void TimerQueue::move(std::uint32_t slot, Timestamp when) {
 }
 
 Timestamp TimerQueue::next() const {
+  if (size_ == 0) return kNever;
   tidy();
-  while (heap_.empty() && wheel_ && wheel_->items > 0) {
-    advance();
-    tidy();
-  }
-  return heap_.empty() ? kNever : heap_.front().when;
+  if (!heap_.empty()) return heap_.front().when;
+  // Not dealt out before its time: by then most of what lies in it has been moved again.
+  return time_of(start_of(earliest_bucket()));
 }
 
 std::optional<std::uint32_t> TimerQueue::pop_due(Timestamp now) {
   if (!heap_.empty() && heap_.front().when > now) return std::nullopt;
-  if (heap_.empty() && (!wheel_ || wheel_->horizon > number_of(now))) return std::nullopt;
-  if (next() > now || heap_.empty()) return std::nullopt;
+  tidy();
+  while (heap_.empty() && wheel_ && wheel_->items > 0) {
+    const std::uint32_t bucket = earliest_bucket();
+    if (start_of(bucket) > number_of(now)) return std::nullopt;
+    advance(bucket);
+    tidy();
+  }
+  if (heap_.empty() || heap_.front().when > now) return std::nullopt;
   const std::uint32_t slot = heap_.front().slot;
   drop_top();
   slots_[slot].due = kNever;
@@ -157,25 +162,25 @@ void TimerQueue::move_horizon(std::uint64_t to) const {
   }
 }
 
-/// Deals out the earliest bucket that holds anything.
-void TimerQueue::advance() const {
-  const Wheel& wheel = *wheel_;
-  for (unsigned level = 0; level < Wheel::kLevels; ++level) {
-    for (unsigned word = 4 * level; word < 4 * (level + 1); ++word) {
-      if (wheel.occupied[word] == 0) continue;
-      const auto bucket = 64 * word + static_cast<unsigned>(std::countr_zero(wheel.occupied[word]));
-      const std::uint64_t start = start_of(bucket);
-      if (level > 0) {
-        move_horizon(start);
-      } else {
-        // Its items first: what is dealt out may stand in the bucket that the horizon comes to.
-        wheel_->horizon = tick_after(start, Wheel::kTickBits);
-        refile(bucket);
-        move_horizon(wheel_->horizon);
-      }
-      return;
-    }
+/// Of the wheel, which holds something: those of lower levels are earlier, and each level begins after the
+/// horizon.
+std::uint32_t TimerQueue::earliest_bucket() const noexcept {
+  std::uint32_t word = 0;
+  while (wheel_->occupied[word] == 0) ++word;
+  return 64 * word + static_cast<std::uint32_t>(std::countr_zero(wheel_->occupied[word]));
+}
+
+/// Deals out the earliest bucket.
+void TimerQueue::advance(std::uint32_t bucket) const {
+  const std::uint64_t start = start_of(bucket);
+  if (bucket >> kLevelBits > 0) {
+    move_horizon(start);
+    return;
   }
+  // Its items first: what is dealt out may stand in the bucket that the horizon comes to.
+  wheel_->horizon = tick_after(start, Wheel::kTickBits);
+  refile(bucket);
+  move_horizon(wheel_->horizon);
 }
 
 /// There is more in the heap than has to be in order: because it has grown, or because the horizon, which

@@ -44,7 +44,9 @@ class TimerQueue {
   }
   /// When the timer of a slot is due, which is set.
   [[nodiscard]] Timestamp of(std::uint32_t slot) const noexcept { return slots_[slot].due; }
-  /// When the earliest timer is due; kNever for none. Puts right what has come to the front.
+  /// When to look for timers that are due: never later than the earliest is, and kNever for none. It may be
+  /// earlier, by up to the length of a bucket, where nothing is due soon; `pop_due` of that time comes closer,
+  /// so that each bucket makes a caller look once. Puts right what has come to the front.
   [[nodiscard]] Timestamp next() const;
   /// Removes and returns a slot whose time has come.
   [[nodiscard]] std::optional<std::uint32_t> pop_due(Timestamp now);
@@ -87,7 +89,8 @@ class TimerQueue {
   [[nodiscard]] std::uint64_t start_of(std::uint32_t bucket) const noexcept;
   void refile(std::uint32_t bucket) const;
   void move_horizon(std::uint64_t to) const;
-  void advance() const;
+  [[nodiscard]] std::uint32_t earliest_bucket() const noexcept;
+  void advance(std::uint32_t bucket) const;
   [[nodiscard]] bool crowded() const noexcept;
   void divide() const;
   void tidy() const;
