@@ -194,7 +194,7 @@ void runtime(std::size_t count) {
       }
     }
     if (loop.transmit(now, on_end) != nullptr) fail("no room to ask");
-    while (must(server->turn(echo))) {
+    while (must(server->turn(echo)).found) {
     }
     while (must(loop.receive(0, false, on_end)) > 0) {
     }

@@ -57,7 +57,7 @@ struct Settings {
   std::string interface;
   std::uint32_t receive_buffer_bytes = 4U << 20U;
   std::uint32_t threads = 1;
-  Duration spin{};
+  std::optional<Duration> spin;
   std::vector<Subnet> allowed;
   bool json = false;
   bool quiet = false;
@@ -249,7 +249,7 @@ void add_options(CLI::App& command, Settings& settings) {
             "N");
   add_value(command, "--spin", settings.spin, parse_duration,
             "After a datagram, look for the next for so long before going to sleep: quicker answers, a busy "
-            "processor (default 0)",
+            "processor (default: up to 50us, where that has paid lately)",
             "DURATION");
   const auto read_block = [&settings](const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,8 +28,12 @@ using peers::Options;
 /// Longer than any wait of a case that spins.
 constexpr holler::Duration kSpinning = std::chrono::seconds{1};
 
-holler::Duration spin_of(const Options& options) {
-  return options.spin ? kSpinning : holler::Duration::zero();
+/// A mode: the server and the blocking client go to sleep without looking first.
+constexpr std::string_view kSleeping = "sleeping";
+
+std::optional<holler::Duration> spin_of(const Options& options) {
+  if (options.spin) return kSpinning;
+  return options.mode == kSleeping ? std::optional{holler::Duration::zero()} : std::nullopt;
 }
 
 int serve(const Options& options) {
@@ -140,9 +146,12 @@ int load(const Options& options) {
   if (options.mode == peers::kHollerUncontrolled) return peers::cannot("only 'ask' has this mode");
   if (options.spin && options.clients * options.outstanding > 1)
     return peers::cannot("spinning is measured with one question at a time");
-  if (options.clients > 1 || options.mode != "client")
+  const bool one_by_one = options.clients * options.outstanding == 1;
+  if (options.mode == kSleeping && !one_by_one)
+    return peers::cannot("this mode is for one question at a time");
+  if (options.clients > 1 || (options.mode != "client" && options.mode != kSleeping))
     return peers::load_by_machines(options, options.mode != "unbundled");
-  if (options.outstanding == 1) return load_blocking(options);
+  if (one_by_one) return load_blocking(options);
   return Pipeline{options}.finish();
 }
 
@@ -152,7 +161,7 @@ int main(int count, char** values) {
   return peers::run(count, values,
                     {"peer_holler",
                      HOLLER_VERSION,
-                     {"client", "machines", "unbundled", peers::kHollerUncontrolled},
+                     {"client", "machines", "unbundled", kSleeping, peers::kHollerUncontrolled},
                      serve,
                      load,
                      peers::ask_by_holler});

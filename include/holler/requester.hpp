@@ -222,8 +222,8 @@ class Requester {
   std::optional<RequestHandle> handle_unreachable(Timestamp now, const Unreachability& news);
   void handle_timeout(Timestamp now);
 
-  /// When handle_timeout wants to be called; kNever if no request is outstanding. Among many requests that may
-  /// be a little before the first of them is due: it then has nothing to do but to say more exactly when.
+  /// When handle_timeout wants to be called; kNever if no request is outstanding. Among many requests that
+  /// may be a little before the first of them is due: it then has nothing to do but to say more exactly when.
   [[nodiscard]] Timestamp next_timeout() const;
   /// Writes the next message to send; call until it says nullopt. Each is a datagram by itself; those that
   /// come one after the other for the same peer and channel may also be put into one (`Sharing`).

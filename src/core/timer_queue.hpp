@@ -45,8 +45,8 @@ class TimerQueue {
   /// When the timer of a slot is due, which is set.
   [[nodiscard]] Timestamp of(std::uint32_t slot) const noexcept { return slots_[slot].due; }
   /// When to look for timers that are due: never later than the earliest is, and kNever for none. It may be
-  /// earlier, by up to the length of a bucket, where nothing is due soon; `pop_due` of that time comes closer,
-  /// so that each bucket makes a caller look once. Puts right what has come to the front.
+  /// earlier, by up to the length of a bucket, where nothing is due soon; `pop_due` of that time comes
+  /// closer, so that each bucket makes a caller look once. Puts right what has come to the front.
   [[nodiscard]] Timestamp next() const;
   /// Removes and returns a slot whose time has come.
   [[nodiscard]] std::optional<std::uint32_t> pop_due(Timestamp now);

@@ -87,6 +87,7 @@ AsyncAsks::AsyncAsks(ClientOptions options, Poller poller, WakeEvent wake)
       poller_{std::move(poller)},
       wake_{std::move(wake)},
       channels_(kSharedChannels),
+      lookout_{options_.spin},
       loop_{options_,
             {.socket_of = [this](std::uint32_t channel) -> UdpSocket* {
                return channels_[channel].socket ? &*channels_[channel].socket : nullptr;
@@ -215,7 +216,7 @@ void AsyncAsks::run() {
     take_orders(now_);
     transmit(now_);
     if (stopping_) break;
-    if (now_ < awake_until_) {
+    if (lookout_.again(now_, std::exchange(found_, false))) {
       look();
     } else if (!sleep()) {
       break;
@@ -244,7 +245,7 @@ bool AsyncAsks::sleep() {
     if (token == kWakeToken) {
       wake_.drain();
     } else {
-      receive(now_, static_cast<std::uint32_t>(token), true);
+      receive(static_cast<std::uint32_t>(token), true);
     }
   }
   return true;
@@ -253,7 +254,7 @@ bool AsyncAsks::sleep() {
 /// Takes in what has arrived, without waiting.
 void AsyncAsks::look() {
   for (std::uint32_t channel = 0; channel < kSharedChannels; ++channel) {
-    if (channels_[channel].socket) receive(now_, channel, false);
+    if (channels_[channel].socket) receive(channel, false);
   }
 }
 
@@ -400,11 +401,11 @@ void AsyncAsks::transmit(Timestamp now) {
   }
 }
 
-void AsyncAsks::receive(Timestamp now, std::uint32_t channel, bool woken) {
+void AsyncAsks::receive(std::uint32_t channel, bool woken) {
   for (int batch = 0; batch < kBatchesInARow; ++batch) {
     const auto count = loop_.receive(channel, woken, on_end_);
     if (!count) return;
-    if (*count > 0 && options_.spin > Duration::zero()) awake_until_ = later(now, options_.spin);
+    found_ = found_ || *count > 0;
     if (*count < loop_.batch_datagrams()) return;
   }
 }

@@ -16,6 +16,7 @@
 
 #include "net/poller.hpp"
 #include "runtime/ask_loop.hpp"
+#include "runtime/lookout.hpp"
 
 namespace holler {
 
@@ -98,7 +99,7 @@ class AsyncAsks {
   void transmit(Timestamp now);
   [[nodiscard]] bool sleep();
   void look();
-  void receive(Timestamp now, std::uint32_t channel, bool woken);
+  void receive(std::uint32_t channel, bool woken);
   void on_end(const RequestEvent& event);
   void tell(const Callback& done, Result<Reply>& result);
   void finish(const Callback& done, Result<Reply> result);
@@ -120,13 +121,14 @@ class AsyncAsks {
   WakeEvent wake_;
   std::vector<Channel> channels_;
   std::vector<std::uint32_t> free_channels_;
+  Lookout lookout_;
+  bool found_ = false;  // a datagram, since the lookout was last asked
   AskLoop loop_;
   AskLoop::OnEnd on_end_;
   std::vector<Ask> asks_;                                     // by the slot of the request
   std::unordered_map<std::uint64_t, RequestHandle> handles_;  // of those that other threads have asked
   std::unordered_map<std::uint64_t, std::unique_ptr<StopCallback>> stops_;  // of those that can be stopped
-  Timestamp awake_until_ = Timestamp::min();
-  Timestamp now_;               // when the thread has last looked
+  Timestamp now_;                                                           // when the thread has last looked
   std::uint64_t reported_ = 0;  // of the loop's reports, those whose statistics have been published
   Result<Reply> answer_;        // of the last reply; what its callback has left there serves the next one
   std::map<std::uint64_t, Submission> waiting_;  // for a socket of their own, in the order of asking

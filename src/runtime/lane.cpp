@@ -48,7 +48,7 @@ Lane::Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local
     : socket_{std::move(socket)},
       local_{local},
       fresh_port_{options.codec->traits().fresh_port},
-      spin_{options.spin},
+      lookout_{options.spin},
       loop_{options,
             {.socket_of = [this](std::uint32_t) { return &socket_; },
              .local_of = [this](std::uint32_t) { return local_; }},
@@ -85,12 +85,14 @@ Result<Reply> Lane::ask(Timestamp now, const Endpoint& peer, Bytes payload, cons
       loop_.report_ended(on_end);
       break;
     }
-    if (spin_ > Duration::zero() && std::exchange(sent, requester.stats().transmitted) != sent) {
-      awake_until = later(now, spin_);
+    if (std::exchange(sent, requester.stats().transmitted) != sent) {
+      const Duration patience = lookout_.begin();
+      if (patience > Duration::zero()) awake_until = later(now, patience);
     }
     auto received = Result<std::size_t>{0};
     if (now < awake_until && blocked == nullptr) {
       received = look(std::min(awake_until, requester.next_timeout()), options.stop, on_end);
+      lookout_.end(received && *received > 0);
     } else {
       const auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
       if (!ready) received = failure(ready.error());

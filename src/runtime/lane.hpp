@@ -5,6 +5,7 @@
 
 #include "net/poller.hpp"
 #include "runtime/ask_loop.hpp"
+#include "runtime/lookout.hpp"
 
 namespace holler {
 
@@ -40,7 +41,7 @@ class Lane {
   UdpSocket socket_;
   Endpoint local_;
   bool fresh_port_;
-  Duration spin_;
+  Lookout lookout_;
   AskLoop loop_;
   bool reusable_ = false;
   bool found_no_way_ = false;

@@ -13,9 +13,8 @@ namespace {
 constexpr std::size_t kBatchDatagrams = 32;
 constexpr std::uint64_t kSocketToken = 0;
 constexpr std::uint64_t kWakeToken = 1;
-/// After so many looks for another datagram, none of which has found one, the next ones are spared.
-constexpr std::uint32_t kLooksInVainMax = 3;
-constexpr std::uint32_t kLooksSparedInARow = 16;
+/// Where one datagram comes at a time, every so many of them a second one is looked for in the same call.
+constexpr std::uint32_t kSinglesInARow = 8;
 /// Messages that wait for their own loop; what comes beyond is lost, as in a full receive buffer.
 constexpr std::size_t kStraysMax = 4096;
 /// For so long a server that is told to stop waits for room to send what it has ready.
@@ -59,7 +58,8 @@ ServingLoop::ServingLoop(const ServerOptions& options, const ResponderOptions& s
       local_{socket_.local_address()},
       poller_{std::move(poller)},
       responder_{codecs_for(options.answer_plain), random_, with_bundles(share)},
-      batch_{kBatchDatagrams} {
+      batch_{kBatchDatagrams},
+      lookout_{options.spin} {
   writer_.completions = std::move(completions);
 }
 
@@ -78,15 +78,17 @@ Result<void> ServingLoop::serve(const Server::Handler& handler, const std::stop_
     }
     const auto busy = turn(handler);
     if (!busy) return failure(busy.error());
-    more = *busy;
+    const bool stays_awake = lookout_.again(looked_at_, busy->found);
+    more = busy->more || (stays_awake && !waits_for_room_);
   }
   send_the_rest();
   publish();
   return {};
 }
 
-Result<bool> ServingLoop::turn(const Server::Handler& handler) {
+Result<ServingLoop::Turn> ServingLoop::turn(const Server::Handler& handler) {
   const Timestamp now = monotonic_now();
+  looked_at_ = now;
   const bool strays = has_strays_.load(std::memory_order_relaxed);
   if (strays) take_strays(now, handler);
   const std::size_t room = room_;
@@ -97,16 +99,8 @@ Result<bool> ServingLoop::turn(const Server::Handler& handler) {
     answer(now);
     publish();
   }
-  return (*count >= room && worth_another_look(*count)) || (now < awake_until_ && !waits_for_room_);
-}
-
-/// Whether there may be more than the call has taken in. Where one comes at a time that is nearly always a
-/// look in vain, and going to sleep finds out as well.
-/// @param count  as many as there was room for
-bool ServingLoop::worth_another_look(std::size_t count) noexcept {
-  if (count > 1 || looks_in_vain_ < kLooksInVainMax || ++looks_spared_ % kLooksSparedInARow == 0) return true;
-  room_ = 1;
-  return false;
+  // Where one comes at a time, a look for a second is nearly always in vain.
+  return Turn{.found = *count > 0, .more = *count > 1 && *count >= room};
 }
 
 /// Waits for a datagram, another thread, or a timer.
@@ -154,14 +148,15 @@ Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& h
   }
   const auto count = socket_.receive(batch_, room_);
   if (!count) return count;
-  if (!woken) looks_in_vain_ = *count == 0 ? looks_in_vain_ + 1 : 0;
-  // Where one comes at a time, a look for a second in vain would delay the answer.
-  room_ = *count >= room_ ? std::min(2 * room_, kBatchDatagrams) : std::max<std::size_t>(*count, 1);
+  if (*count < room_) {
+    room_ = std::max<std::size_t>(*count, 1);
+  } else if (room_ > 1 || ++singles_ % kSinglesInARow == 0) {  // a look in vain would delay the answer
+    room_ = std::min(2 * room_, kBatchDatagrams);
+  }
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
     if (receive_one(now, datagram, handler) >= kBundleLarge) transmit(now);
   }
   if ((woken && *count == 0) || socket_.errors_waiting()) receive_errors(now);
-  if (*count > 0 && options_.spin > Duration::zero()) awake_until_ = later(now, options_.spin);
   return count;
 }
 

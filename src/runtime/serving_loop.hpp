@@ -14,6 +14,7 @@
 
 #include "net/poller.hpp"
 #include "net/shared_port.hpp"
+#include "runtime/lookout.hpp"
 #include "runtime/outbox.hpp"
 #include "runtime/reply_writer.hpp"
 
@@ -34,9 +35,12 @@ class ServingLoop {
 
   /// As Server::serve, in the caller's thread.
   [[nodiscard]] Result<void> serve(const Server::Handler& handler, const std::stop_token& stop);
+  struct Turn {
+    bool found = false;  ///< there was something
+    bool more = false;   ///< there is probably more: look again at once
+  };
   /// Takes in a batch, if there is one, and sends what is due, without waiting.
-  /// @return whether to look again at once
-  [[nodiscard]] Result<bool> turn(const Server::Handler& handler);
+  [[nodiscard]] Result<Turn> turn(const Server::Handler& handler);
   [[nodiscard]] const Endpoint& local() const noexcept { return local_; }
   [[nodiscard]] ServerStats stats() const;
 
@@ -58,7 +62,6 @@ class ServingLoop {
               std::shared_ptr<Completions> completions);
 
   [[nodiscard]] Result<void> sleep();
-  [[nodiscard]] bool worth_another_look(std::size_t count) noexcept;
   [[nodiscard]] Result<std::size_t> receive(Timestamp now, const Server::Handler& handler);
   std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Server::Handler& handler);
   std::size_t take_in(Timestamp now, Incoming incoming, const Server::Handler& handler);
@@ -88,11 +91,11 @@ class ServingLoop {
   Outbox<PromptReply> outbox_;
   ReplyWriter::State writer_;
   bool waits_for_room_ = false;
-  std::size_t room_ = 1;             // messages that the next call takes in
-  bool woken_ = false;               // the poller has something to tell of the socket
-  std::uint32_t looks_in_vain_ = 0;  // in a row
-  std::uint32_t looks_spared_ = 0;
-  Timestamp awake_until_ = Timestamp::min();
+  std::size_t room_ = 1;       // messages that the next call takes in
+  bool woken_ = false;         // the poller has something to tell of the socket
+  std::uint32_t singles_ = 0;  // times that there was one where one was asked for
+  Lookout lookout_;
+  Timestamp looked_at_;  // when the last turn began
   std::uint64_t filtered_ = 0;
   DropCounts dropped_;  // beside the responder's
 
