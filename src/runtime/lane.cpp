@@ -26,7 +26,9 @@ constexpr std::uint64_t kWakeToken = 1;
 Result<std::unique_ptr<Lane>> Lane::open(const ClientOptions& options, const Endpoint& peer) {
   const auto source = source_for(options, peer);
   if (!source) return failure(source.error());
-  const SocketOptions socket_settings = socket_options(options);
+  SocketOptions socket_settings = socket_options(options);
+  socket_settings.coalesce = false;          // one reply comes at a time
+  socket_settings.tell_destination = false;  // it can only be the address that the socket is bound to
   Endpoint local = *source;
   if (local.address.is_wildcard()) {
     const auto chosen = source_toward(peer, local.address, socket_settings);
