@@ -32,12 +32,15 @@ UdpSocket* AskLoop::transmit(Timestamp now, const OnEnd& on_end) {
     Transmit next;
     while (outbox_.has_room() && requester_.poll_transmit(now, outbox_.room(), next)) {
       outbox_.add(now, {.to = next.to, .channel = next.channel}, next);
-      more = true;
     }
     if (outbox_.empty()) break;
+    more = !outbox_.has_room();  // or else nothing was left, but for what a failure gives a reason to repeat
     const auto socket_of = [&](const Transmit& note) { return channels_.socket_of(note.channel); };
     const auto on_failed = [&](Bytes message, const Transmit& note, const OutgoingDatagram&,
-                               const Error& error) { on_send_failed(now, message, note, error); };
+                               const Error& error) {
+      on_send_failed(now, message, note, error);
+      more = true;
+    };
     if (tracer_) {
       const auto on_each = [&](Bytes message, const Transmit& note, const OutgoingDatagram&) {
         on_sent(now, message, note);

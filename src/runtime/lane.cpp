@@ -77,7 +77,7 @@ Result<Reply> Lane::ask(Timestamp now, const Endpoint& peer, Bytes payload, cons
                                      if (wake_) wake_->notify();
                                    }};
   Timestamp awake_until = Timestamp::min();
-  std::uint64_t sent = 0;
+  std::uint64_t sent = requester.stats().transmitted;
   while (!result) {
     const UdpSocket* blocked = loop_.transmit(now, on_end);
     found_no_way_ = found_no_way_ || loop_.found_no_way(started.handle);

@@ -317,9 +317,11 @@ void ServingLoop::write_queued(Timestamp now) {
 
 void ServingLoop::transmit(Timestamp now) {
   const UdpSocket* blocked = nullptr;
-  do {
+  bool more = true;
+  while (more && blocked == nullptr) {
     write_queued(now);
     if (outbox_.empty()) break;
+    more = !outbox_.has_room();
     const auto socket_of = [this](const PromptReply&) { return &socket_; };
     const auto on_failed = [&](Bytes message, const PromptReply& note, const OutgoingDatagram& datagram,
                                const Error& error) {
@@ -334,7 +336,7 @@ void ServingLoop::transmit(Timestamp now) {
     } else {
       blocked = outbox_.flush(socket_of, nullptr, on_failed);
     }
-  } while (blocked == nullptr);
+  }
   if ((blocked != nullptr) != waits_for_room_) {
     waits_for_room_ = blocked != nullptr;
     poller_.want_only_write(socket_.native_handle(), kSocketToken, waits_for_room_);
