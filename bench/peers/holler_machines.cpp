@@ -23,6 +23,11 @@ constexpr std::size_t kMessageRoomBytes = 65536;
 constexpr int kTimerMillis = 5;  // far below any wait of the engine's
 constexpr holler::Duration kTimerEvery = std::chrono::milliseconds{kTimerMillis};
 
+/// Of a question or an answer, whichever is longer.
+std::size_t holler_message_bytes(const Options& options) {
+  return holler::holler_codec().traits().request_overhead_bytes + options.bytes;
+}
+
 /// What the askers of one load have in common.
 struct Load {
   Load(const Options& given, bool may_bundle)
@@ -30,15 +35,20 @@ struct Load {
         bundles{may_bundle},
         peer{endpoint_of(given)},
         path_bytes{path_payload_bytes(socket_address(given))},
+        one_datagram{(bundles || given.outstanding == 1) &&
+                     given.outstanding * holler_message_bytes(given) <= path_bytes},
+        messages_at_once{one_datagram ? std::size_t{1} : std::size_t{32}},
         payload(given.bytes),
         block(kBlockBytes),
-        batch{given.clients == 1 ? std::size_t{32} : std::size_t{4}},
+        batch{messages_at_once},
         meter{given} {}
 
   Options options;
   bool bundles;
   holler::Endpoint peer;
   std::size_t path_bytes;
+  bool one_datagram;             // holds all that is outstanding
+  std::size_t messages_at_once;  // of a receiving call
   holler::ByteVector payload;
   holler::ByteVector block;  // what is about to be sent
   std::vector<holler::OutgoingDatagram> outgoing;
@@ -49,7 +59,7 @@ struct Load {
 
 holler::UdpSocket open_socket(const Load& load) {
   const holler::SocketOptions options{.receive_buffer_bytes = kReceiveBufferBytes,
-                                      .coalesce = load.options.outstanding > 1,
+                                      .coalesce = !load.one_datagram,
                                       .tell_waits = false,
                                       .tell_destination = false};
   auto socket = holler::UdpSocket::connected(load.peer, {}, options);
@@ -75,12 +85,9 @@ class Asker {
   /// Takes in what has arrived. The poller tells of each arrival once, so nothing that is awaited may stay
   /// behind; a look for more than that would nearly always be in vain.
   void receive() {
-    const std::size_t most = load_->options.outstanding;
-    std::size_t got = 0;
     std::size_t ended = 0;
-    do {
-      got = take_in(most, ended);
-    } while (got >= most && ended < got);
+    while (take_in(ended) >= load_->messages_at_once && ended < load_->options.outstanding) {
+    }
     if (socket_.errors_waiting()) (void)socket_.receive_errors();
     transmit(load_->batch.read_at());
   }
@@ -95,8 +102,8 @@ class Asker {
  private:
   /// @param ended  the questions that have been answered by it, or have ended otherwise, are added to it
   /// @return how many datagrams
-  std::size_t take_in(std::size_t most, std::size_t& ended) {
-    const auto got = socket_.receive(load_->batch, most);
+  std::size_t take_in(std::size_t& ended) {
+    const auto got = socket_.receive(load_->batch);
     if (!got) give_up("peer_holler", got.error().message());
     const auto now = load_->batch.read_at();
     for (const auto& datagram : load_->batch.datagrams()) {

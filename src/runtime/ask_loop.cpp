@@ -95,7 +95,7 @@ Result<std::size_t> AskLoop::receive(std::uint32_t channel, bool woken, const On
   UdpSocket* socket = channels_.socket_of(channel);
   if (socket == nullptr) return 0;
   const auto count = socket->receive(batch_);
-  if (!count) return count;
+  if (!count || (*count == 0 && !woken && !socket->errors_waiting())) return count;
   const Timestamp now = batch_.read_at();  // not before it was sent: the engine trusts the age that it tells
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
     Arrival arrival{

@@ -59,6 +59,7 @@ class ServingLoop {
 
   [[nodiscard]] Result<void> sleep();
   [[nodiscard]] bool worth_another_look(std::size_t count) noexcept;
+  [[nodiscard]] Result<std::size_t> look(Timestamp now);
   [[nodiscard]] Result<std::size_t> receive(Timestamp now, const Server::Handler& handler);
   std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Server::Handler& handler);
   std::size_t take_in(Timestamp now, Incoming incoming, const Server::Handler& handler);
