@@ -162,10 +162,10 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
-/// `runtime`: all of both sides, from the question through both loops and the kernel to its answer, in turns
-/// of one thread: a datagram to loopback has arrived when it has been sent. The kernel's instructions do not
-/// count.
-void runtime(std::size_t count) {
+/// All of both sides, from the question through both loops and the kernel to its answer, in turns of one
+/// thread: a datagram to loopback has arrived when it has been sent. The kernel's instructions do not count.
+/// @param at_once  questions that are asked together, and share their datagrams
+void both_sides(std::size_t count, std::size_t at_once) {
   const ServerOptions served{.answer_plain = false};
   const auto server = must(ServingLoop::create(
       served, served.responder, must(UdpSocket::bind({Address::loopback_v4(), 0}, {.coalesce = true}))));
@@ -186,7 +186,7 @@ void runtime(std::size_t count) {
   while (done < count) {
     const std::size_t before = done;
     const Timestamp now = monotonic_now();
-    for (std::size_t i = 0; i < kAtOnce; ++i) {
+    for (std::size_t i = 0; i < at_once; ++i) {
       const RequestOptions patient{.first_wait = std::chrono::minutes{1},
                                    .backoff_max = std::chrono::minutes{1}};
       if (loop.requester().start(now, server->local(), kPayload, patient).status != StartStatus::started) {
@@ -198,18 +198,23 @@ void runtime(std::size_t count) {
     }
     while (must(loop.receive(0, false, on_end)) > 0) {
     }
-    if (done != before + kAtOnce) fail("loopback has lost something");
+    if (done != before + at_once) fail("loopback has lost something");
   }
 }
+
+/// `runtime`: many questions in a datagram.
+void runtime(std::size_t count) { both_sides(count, kAtOnce); }
+/// `single`: one question in a datagram, one after the other.
+void single(std::size_t count) { both_sides(count, 1); }
 
 }  // namespace
 
 int main(int words, char** word) {
   const std::map<std::string_view, void (*)(std::size_t)> paths{
-      {"wire", wire}, {"ask", ask}, {"answer", answer}, {"runtime", runtime}};
+      {"wire", wire}, {"ask", ask}, {"answer", answer}, {"runtime", runtime}, {"single", single}};
   const auto path = words == 3 ? paths.find(word[1]) : paths.end();
   if (path == paths.end()) {
-    std::fprintf(stderr, "usage: hot_paths wire|ask|answer|runtime COUNT\n");
+    std::fprintf(stderr, "usage: hot_paths wire|ask|answer|runtime|single COUNT\n");
     return 2;
   }
   const std::size_t count = std::stoul(word[2]);

@@ -34,6 +34,10 @@ struct SocketOptions {
   /// Datagrams tell how long they lay in the receive buffer (SO_TIMESTAMPNS): the kernel takes 1 or 2 % more
   /// for each.
   bool tell_waits = true;
+  /// Datagrams tell to which of our addresses they were sent, and by which interface they came (IP_PKTINFO),
+  /// which costs 1 or 2 % for each. Without it that address is taken for the socket's own, and for a unicast
+  /// one, and the interface is unknown: right for a socket that is bound to a unicast address or connected.
+  bool tell_destination = true;
   /// Several sockets share the address and port, and the kernel spreads the peers over them.
   bool reuse_port = false;
 };
@@ -41,7 +45,7 @@ struct SocketOptions {
 /// One datagram of a ReceiveBatch; its bytes live until the batch is filled again.
 struct ReceivedDatagram {
   Endpoint from;
-  Endpoint to;  ///< the address it was sent to, with our port
+  Endpoint to;  ///< the address it was sent to, with our port (SocketOptions::tell_destination)
   /// The address to answer from: `to`, or ours on that subnet for a broadcast; a wildcard (IPv6 multicast)
   /// leaves it to the kernel.
   Address reply_from;

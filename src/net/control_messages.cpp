@@ -48,8 +48,6 @@ ArrivalNotes read_arrival(msghdr& header) noexcept {
       arrival.interface = info.ipi6_ifindex;
     } else if (message->cmsg_level == SOL_SOCKET && message->cmsg_type == SCM_TIMESTAMPNS) {
       arrival.stamp = payload_of<timespec>(message);
-    } else if (message->cmsg_level == SOL_SOCKET && message->cmsg_type == SO_RXQ_OVFL) {
-      arrival.kernel_drops = payload_of<std::uint32_t>(message);
     } else if (message->cmsg_level == SOL_UDP && message->cmsg_type == UDP_GRO) {
       arrival.segment_bytes = static_cast<std::size_t>(std::max(payload_of<int>(message), 0));
     }

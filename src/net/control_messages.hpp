@@ -27,7 +27,6 @@ struct ArrivalNotes {
   std::uint32_t interface = 0;
   std::optional<timespec> stamp;  ///< when the kernel took it in, by the wall clock (SO_TIMESTAMPNS)
   std::size_t segment_bytes = 0;  ///< UDP_GRO: what arrived is several datagrams of this size; 0: it is one
-  std::optional<std::uint32_t> kernel_drops;  ///< SO_RXQ_OVFL: dropped until this one was queued, modulo 2^32
 };
 
 /// @param header  as recvmsg(2) left it

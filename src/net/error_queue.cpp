@@ -60,7 +60,7 @@ std::vector<SocketError> read_error_queue(int descriptor, std::size_t count_max)
   alignas(cmsghdr) std::array<std::byte, 256> control;
   // An entry that is none of ours counts too, so that the loop is bounded whatever the queue holds.
   for (std::size_t taken = 0; taken < count_max; ++taken) {
-    SocketName destination;
+    SocketName destination{};
     iovec place{quote.data(), quote.size()};
     msghdr header{};
     header.msg_name = destination.get();

@@ -41,10 +41,12 @@ void ReceiveBatch::Slab::add(ReceivedDatagram whole, std::size_t segment_bytes) 
   } while (!rest.empty());
 }
 
-void ReceiveBatch::Slab::prepare() noexcept {
+void ReceiveBatch::Slab::prepare(bool for_notes) noexcept {
+  if (for_notes != has_note_room) written = headers.size();
+  has_note_room = for_notes;
   for (auto& [header, size] : std::span{headers}.first(written)) {
     header.msg_namelen = SocketName::room();
-    header.msg_controllen = sizeof(ControlRoom);
+    header.msg_controllen = for_notes ? sizeof(ControlRoom) : 0;
     header.msg_flags = 0;
     size = 0;
   }

@@ -19,7 +19,8 @@ struct ReceiveBatch::Slab {
   Slab(std::size_t messages_max, std::size_t message_bytes_max);
 
   /// Makes the headers that the kernel has written to ready for it again.
-  void prepare() noexcept;
+  /// @param for_notes  with room for what travels beside a datagram
+  void prepare(bool for_notes) noexcept;
   [[nodiscard]] Bytes bytes_of_message(std::size_t index) const noexcept {
     return {bytes.get() + index * place_bytes, std::min<std::size_t>(headers[index].msg_len, place_bytes)};
   }
@@ -31,6 +32,7 @@ struct ReceiveBatch::Slab {
   std::size_t datagram_bytes_max;  ///< longer ones are cut
   std::size_t place_bytes;
   std::size_t written;                 ///< headers that the kernel may have written to
+  bool has_note_room = true;           ///< those that it has not written to
   std::unique_ptr<std::byte[]> bytes;  ///< not set to zero, so that places never used cost no memory
   std::vector<SocketName> names;
   std::vector<ControlRoom> controls;

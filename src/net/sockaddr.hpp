@@ -12,8 +12,9 @@ namespace holler {
 
 class SocketName {
  public:
-  /// Room for the kernel to write into; of no family until it has.
-  SocketName() noexcept { get()->sa_family = AF_UNSPEC; }
+  /// Room for the kernel, or for another name, to be written into. `SocketName{}` is of no family until then;
+  /// without the braces nothing is set, so that many can lie in a slab of which one call uses few.
+  SocketName() = default;
   /// @param family  of the socket, AF_INET or AF_INET6; the second calls an IPv4 address by its IPv4-mapped
   /// name
   SocketName(const Endpoint& endpoint, int family) noexcept;
@@ -23,14 +24,12 @@ class SocketName {
   [[nodiscard]] const sockaddr* get() const noexcept {
     return reinterpret_cast<const sockaddr*>(bytes_.data());
   }
-  /// In bytes; the kernel's answer may be written here.
-  [[nodiscard]] socklen_t& size() noexcept { return size_; }
+  /// In bytes, of a name made of an endpoint.
   [[nodiscard]] socklen_t size() const noexcept { return size_; }
 
  private:
-  alignas(sockaddr_in6)
-      std::array<std::byte, sizeof(sockaddr_in6)> bytes_;  // not set to zero: many lie in each slab
-  socklen_t size_ = room();
+  alignas(sockaddr_in6) std::array<std::byte, sizeof(sockaddr_in6)> bytes_;
+  socklen_t size_;
 };
 
 /// What a sockaddr of either family means, in canonical form; the default Endpoint for any other family.

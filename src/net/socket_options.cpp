@@ -1,7 +1,6 @@
 #include "net/socket_options.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -16,12 +15,24 @@ struct Setting {
   int name;
 };
 
+/// Of each family: what puts errors into the queue, and what tells of a datagram's destination.
+struct Reports {
+  Setting errors;
+  Setting destination;
+};
+
 // On an AF_INET6 socket IPv4's settings are there for IPv4-mapped peers: without IP_RECVERR their ICMP
 // errors never reach the queue, without IP_PKTINFO our address behind a broadcast is unknown.
-constexpr std::array<Setting, 3> kReportsOfBoth{
-    {{SOL_SOCKET, SO_RXQ_OVFL}, {IPPROTO_IP, IP_PKTINFO}, {IPPROTO_IP, IP_RECVERR}}};
-constexpr std::array<Setting, 2> kReportsOfV6{
-    {{IPPROTO_IPV6, IPV6_RECVPKTINFO}, {IPPROTO_IPV6, IPV6_RECVERR}}};
+constexpr Reports kReportsOfBoth{.errors = {IPPROTO_IP, IP_RECVERR}, .destination = {IPPROTO_IP, IP_PKTINFO}};
+constexpr Reports kReportsOfV6{.errors = {IPPROTO_IPV6, IPV6_RECVERR},
+                               .destination = {IPPROTO_IPV6, IPV6_RECVPKTINFO}};
+
+/// @return 0 or an errno
+int enable(int descriptor, const Reports& reports, bool destination) noexcept {
+  const int failed = set_option(descriptor, reports.errors.level, reports.errors.name, 1);
+  if (failed != 0 || !destination) return failed;
+  return set_option(descriptor, reports.destination.level, reports.destination.name, 1);
+}
 
 }  // namespace
 
@@ -34,16 +45,10 @@ std::optional<std::size_t> path_payload_bytes(int descriptor, const Address& pee
   return std::min(payload_bytes_max(peer), static_cast<std::size_t>(*mtu) - headers_bytes);
 }
 
-Result<void> enable_reports(int descriptor, int family, bool waits) {
-  int failed = waits ? set_option(descriptor, SOL_SOCKET, SO_TIMESTAMPNS, 1) : 0;
-  for (const auto& [level, name] : kReportsOfBoth) {
-    if (failed == 0) failed = set_option(descriptor, level, name, 1);
-  }
-  if (family == AF_INET6) {
-    for (const auto& [level, name] : kReportsOfV6) {
-      if (failed == 0) failed = set_option(descriptor, level, name, 1);
-    }
-  }
+Result<void> enable_reports(int descriptor, int family, const SocketOptions& options) {
+  int failed = options.tell_waits ? set_option(descriptor, SOL_SOCKET, SO_TIMESTAMPNS, 1) : 0;
+  if (failed == 0) failed = enable(descriptor, kReportsOfBoth, options.tell_destination);
+  if (failed == 0 && family == AF_INET6) failed = enable(descriptor, kReportsOfV6, options.tell_destination);
   if (failed != 0) return failure(socket_failure(failed));
   return {};
 }
@@ -68,7 +73,7 @@ Result<void> apply_options(int descriptor, int family, bool v6_only, const Socke
       return failure(interface_failure(errno, name));
     }
   }
-  return enable_reports(descriptor, family, options.tell_waits);
+  return enable_reports(descriptor, family, options);
 }
 
 }  // namespace holler

@@ -27,7 +27,7 @@ namespace holler {
 
 /// What every socket of holler's tells: where datagrams were sent to, ICMP errors, and what was dropped.
 /// @param waits  and when datagrams arrived
-[[nodiscard]] Result<void> enable_reports(int descriptor, int family, bool waits);
+[[nodiscard]] Result<void> enable_reports(int descriptor, int family, const SocketOptions& options);
 
 /// What has to be set before binding.
 [[nodiscard]] Result<void> apply_options(int descriptor, int family, bool v6_only,

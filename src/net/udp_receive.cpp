@@ -52,7 +52,7 @@ ReceivedDatagram datagram_in(msghdr& header, const ArrivalNotes& arrival, const 
 Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch, std::size_t messages_max) {
   auto& slab = *batch.slab_;
   slab.datagrams.clear();
-  slab.prepare();
+  slab.prepare(state_->noted);
   const std::size_t room = std::min(slab.headers.size(), std::max<std::size_t>(messages_max, 1));
   int count = -1;
   for (int attempt = 0; count < 0 && attempt < kAttemptsMax; ++attempt) {
@@ -74,6 +74,7 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch, std::size_t messages
     return failure(std::move(error));
   }
   slab.read_at = monotonic_now();
+  state_->keep_count_of_drops(slab.read_at);
   if (state_->stamped) {
     timespec wall{};
     ::clock_gettime(CLOCK_REALTIME, &wall);
@@ -83,7 +84,6 @@ Result<std::size_t> UdpSocket::receive(ReceiveBatch& batch, std::size_t messages
     const auto index = static_cast<std::size_t>(i);
     msghdr& header = slab.headers[index].msg_hdr;
     const ArrivalNotes arrival = read_arrival(header);
-    if (arrival.kernel_drops) state_->count_drops(*arrival.kernel_drops);
     ReceivedDatagram whole = datagram_in(header, arrival, state_->local, slab.bytes_of_message(index));
     if (arrival.stamp) whole.waited = state_->arrival_clock.waited(since_epoch(*arrival.stamp));
     slab.add(whole, arrival.segment_bytes);

@@ -71,7 +71,7 @@ std::size_t UdpSocket::State::run_length(std::span<const OutgoingDatagram> datag
   const OutgoingDatagram& first = datagrams.front();
   const std::size_t size = first.bytes.size();
   const std::size_t bytes_max = payload_bytes_max((peer ? *peer : first.to).address);
-  if (segments_max <= 1 || size == 0 || size > segment_bytes_max) return 1;
+  if (datagrams.size() == 1 || segments_max <= 1 || size == 0 || size > segment_bytes_max) return 1;
   const std::size_t most = std::min({datagrams.size(), segments_max, bytes_max / size});
   std::size_t length = 1;
   while (length < most) {

@@ -23,14 +23,16 @@ namespace {
 constexpr std::size_t kErrorsMax = 64;
 
 Endpoint name_of_socket(int descriptor) noexcept {
-  SocketName name;
-  if (::getsockname(descriptor, name.get(), &name.size()) != 0) return {};
+  SocketName name{};
+  socklen_t size = SocketName::room();
+  if (::getsockname(descriptor, name.get(), &size) != 0) return {};
   return endpoint_from(name.get());
 }
 
 std::optional<Endpoint> peer_of_socket(int descriptor) noexcept {
-  SocketName name;
-  if (::getpeername(descriptor, name.get(), &name.size()) != 0) return std::nullopt;
+  SocketName name{};
+  socklen_t size = SocketName::room();
+  if (::getpeername(descriptor, name.get(), &size) != 0) return std::nullopt;
   return endpoint_from(name.get());
 }
 
@@ -91,6 +93,7 @@ Result<UdpSocket> UdpSocket::bind(const Endpoint& local, const SocketOptions& op
   }
   auto state = std::make_unique<State>(std::move(descriptor), family, v6_only, local.address);
   state->stamped = options.tell_waits;
+  state->noted = options.tell_waits || options.tell_destination || options.coalesce;
   state->refresh_local();
   return UdpSocket{std::move(state)};
 }
@@ -118,7 +121,7 @@ Result<UdpSocket> UdpSocket::adopt(int descriptor) {
       ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0) {
     return failure(socket_failure(errno));
   }
-  if (auto enabled = enable_reports(descriptor, family, true); !enabled)
+  if (auto enabled = enable_reports(descriptor, family, {}); !enabled)
     return failure(std::move(enabled.error()));
   const bool v6_only =
       family == AF_INET6 && get_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY).value_or(0) != 0;
@@ -128,6 +131,17 @@ Result<UdpSocket> UdpSocket::adopt(int descriptor) {
 }
 
 void UdpSocket::State::refresh_local() noexcept { local = name_of_socket(descriptor.get()); }
+
+std::uint64_t UdpSocket::State::look_at_drops() noexcept {
+  std::uint64_t before = drops.load();
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t size = sizeof memory;
+  if (::getsockopt(descriptor.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &size) != 0) return before;
+  const std::uint64_t now = widened(before, memory[SK_MEMINFO_DROPS]);
+  // Where another thread has looked meanwhile, what it has seen stands.
+  drops.compare_exchange_strong(before, now);
+  return now;
+}
 
 Result<void> UdpSocket::State::dissolve() {
   const std::uint16_t port = local.port;
@@ -209,16 +223,7 @@ Result<bool> UdpSocket::wait(Duration timeout) const {
   return failure(socket_failure(errno));
 }
 
-std::uint64_t UdpSocket::kernel_drops() const noexcept {
-  // SO_RXQ_OVFL only tells with the next datagram, and after the last flood there is none.
-  const std::uint64_t last = state_->drops.load(std::memory_order_relaxed);
-  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
-  socklen_t size = sizeof memory;
-  if (::getsockopt(state_->descriptor.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &size) != 0) {
-    return last;
-  }
-  return State::widened(last, memory[SK_MEMINFO_DROPS]);
-}
+std::uint64_t UdpSocket::kernel_drops() const noexcept { return state_->look_at_drops(); }
 
 std::size_t UdpSocket::receive_buffer_bytes() const {
   return static_cast<std::size_t>(get_option(state_->descriptor.get(), SOL_SOCKET, SO_RCVBUF).value_or(0));

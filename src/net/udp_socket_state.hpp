@@ -18,6 +18,8 @@ struct SendSlab;
 struct UdpSocket::State {
   static constexpr std::size_t kSegmentsMax = 128;    ///< Linux 6.9 and later; seen on 6.18
   static constexpr std::size_t kSegmentsMaxOld = 64;  ///< UDP_MAX_SEGMENTS before that
+  /// In which no kernel drops 2^32 datagrams of one socket.
+  static constexpr Duration kDropsLookedAtEvery = std::chrono::minutes{1};
 
   Descriptor descriptor;
   int family = 0;  ///< AF_INET or AF_INET6
@@ -26,9 +28,12 @@ struct UdpSocket::State {
   Endpoint local;
   std::optional<Endpoint> peer;
   bool errors_waiting = false;  ///< one has been met since the queue was last found empty
-  /// Of SO_RXQ_OVFL, widened: its low half is the kernel's counter. Other threads may read it.
+  /// What the kernel's counter has shown at the last look, widened: it goes round at 2^32. Any thread may
+  /// look.
   std::atomic<std::uint64_t> drops = 0;
-  bool stamped = true;  ///< SO_TIMESTAMPNS is set
+  Timestamp drops_looked_at;  ///< by the thread that receives
+  bool noted = true;          ///< datagrams come with notes (cmsg(3))
+  bool stamped = true;        ///< SO_TIMESTAMPNS is set
   ArrivalClock arrival_clock;
   std::size_t segments_max = kSegmentsMax;  ///< of one send; 1 where they are refused
   std::size_t segment_bytes_max = 0xffff;   ///< larger ones have been refused: they do not fit the MTU
@@ -52,8 +57,14 @@ struct UdpSocket::State {
   [[nodiscard]] static std::uint64_t widened(std::uint64_t last, std::uint32_t counter) noexcept {
     return last + static_cast<std::uint32_t>(counter - static_cast<std::uint32_t>(last));
   }
-  void count_drops(std::uint32_t counter) noexcept {
-    drops.store(widened(drops.load(std::memory_order_relaxed), counter), std::memory_order_relaxed);
+  /// Asks the kernel. A note beside each datagram (SO_RXQ_OVFL) would cost each 1 or 2 %, and tell nothing
+  /// after the last one.
+  std::uint64_t look_at_drops() noexcept;
+  /// Looks before the counter can have gone round unseen.
+  void keep_count_of_drops(Timestamp now) noexcept {
+    if (now < drops_looked_at + kDropsLookedAtEvery) return;
+    drops_looked_at = now;
+    look_at_drops();
   }
 };
 

@@ -32,12 +32,15 @@ UdpSocket* AskLoop::transmit(Timestamp now, const OnEnd& on_end) {
     Transmit next;
     while (outbox_.has_room() && requester_.poll_transmit(now, outbox_.room(), next)) {
       outbox_.add(now, {.to = next.to, .channel = next.channel}, next);
-      more = true;
     }
     if (outbox_.empty()) break;
+    more = !outbox_.has_room();  // or else nothing was left, but for what a failure gives a reason to repeat
     const auto socket_of = [&](const Transmit& note) { return channels_.socket_of(note.channel); };
     const auto on_failed = [&](Bytes message, const Transmit& note, const OutgoingDatagram&,
-                               const Error& error) { on_send_failed(now, message, note, error); };
+                               const Error& error) {
+      on_send_failed(now, message, note, error);
+      more = true;
+    };
     if (tracer_) {
       const auto on_each = [&](Bytes message, const Transmit& note, const OutgoingDatagram&) {
         on_sent(now, message, note);
@@ -92,7 +95,7 @@ Result<std::size_t> AskLoop::receive(std::uint32_t channel, bool woken, const On
   UdpSocket* socket = channels_.socket_of(channel);
   if (socket == nullptr) return 0;
   const auto count = socket->receive(batch_);
-  if (!count) return count;
+  if (!count || (*count == 0 && !woken && !socket->errors_waiting())) return count;
   const Timestamp now = batch_.read_at();  // not before it was sent: the engine trusts the age that it tells
   for (const ReceivedDatagram& datagram : batch_.datagrams()) {
     Arrival arrival{

@@ -26,7 +26,9 @@ constexpr std::uint64_t kWakeToken = 1;
 Result<std::unique_ptr<Lane>> Lane::open(const ClientOptions& options, const Endpoint& peer) {
   const auto source = source_for(options, peer);
   if (!source) return failure(source.error());
-  const SocketOptions socket_settings = socket_options(options);
+  SocketOptions socket_settings = socket_options(options);
+  socket_settings.coalesce = false;          // one reply comes at a time
+  socket_settings.tell_destination = false;  // it can only be the address that the socket is bound to
   Endpoint local = *source;
   if (local.address.is_wildcard()) {
     const auto chosen = source_toward(peer, local.address, socket_settings);
@@ -75,7 +77,7 @@ Result<Reply> Lane::ask(Timestamp now, const Endpoint& peer, Bytes payload, cons
                                      if (wake_) wake_->notify();
                                    }};
   Timestamp awake_until = Timestamp::min();
-  std::uint64_t sent = 0;
+  std::uint64_t sent = requester.stats().transmitted;
   while (!result) {
     const UdpSocket* blocked = loop_.transmit(now, on_end);
     found_no_way_ = found_no_way_ || loop_.found_no_way(started.handle);

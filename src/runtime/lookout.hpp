@@ -49,9 +49,9 @@ class Lookout {
     if (found) {
       if (std::exchange(looking_, false)) end(true);
       look_ = begin();
-      return look_ > Duration::zero();
+      return looks();
     }
-    if (look_ == Duration::zero()) return false;
+    if (!looks()) return false;
     if (!std::exchange(looking_, true)) until_ = later(now, look_);
     if (now < until_) return true;
     looking_ = false;
@@ -59,6 +59,9 @@ class Lookout {
     end(false);
     return false;
   }
+
+  /// What `again` has said when something was found, and goes on saying.
+  [[nodiscard]] bool looks() const noexcept { return look_ > Duration::zero(); }
 
  private:
   std::optional<Duration> spin_;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "holler/local_addresses.hpp"
 #include "holler/names.hpp"
 #include "holler/system.hpp"
 #include "holler/udp_socket.hpp"
@@ -29,6 +30,14 @@ ResponderOptions share_of(const ServerOptions& options) {
     *bound = (*bound + options.threads - 1) / options.threads;
   }
   return share;
+}
+
+/// Whether datagrams have to tell where they were sent. Not where that can only be the one address that the
+/// sockets are bound to, and nobody looks at the interface.
+bool wants_destinations(const ServerOptions& options, const Address& local) {
+  if (options.filter) return true;
+  const auto ours = LocalAddresses::read();
+  return !ours || !ours->contains(local);
 }
 
 /// What the loops of several threads have come to.
@@ -120,8 +129,10 @@ Result<Server> Server::bind(ServerOptions options) {
   }
   const auto local = resolve_local(options.host, options.port);
   if (!local) return failure(local.error());
-  const SocketOptions socket_options{
-      .interface = options.interface, .receive_buffer_bytes = options.receive_buffer_bytes, .coalesce = true};
+  const SocketOptions socket_options{.interface = options.interface,
+                                     .receive_buffer_bytes = options.receive_buffer_bytes,
+                                     .coalesce = true,
+                                     .tell_destination = wants_destinations(options, local->address)};
   auto sockets = bind_shared(*local, socket_options, options.threads, ServingLoop::kSteering);
   const bool every_address = options.host.empty() || options.host == "*";
   if (!sockets && every_address && sockets.error().code == ErrorCode::unsupported) {

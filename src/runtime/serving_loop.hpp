@@ -62,6 +62,7 @@ class ServingLoop {
               std::shared_ptr<Completions> completions);
 
   [[nodiscard]] Result<void> sleep();
+  [[nodiscard]] Result<std::size_t> look();
   [[nodiscard]] Result<std::size_t> receive(Timestamp now, const Server::Handler& handler);
   std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Server::Handler& handler);
   std::size_t take_in(Timestamp now, Incoming incoming, const Server::Handler& handler);

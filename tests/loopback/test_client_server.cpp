@@ -52,6 +52,24 @@ TEST(ClientAndServer, AskAndAnswer) {
   EXPECT_TRUE(reply->rtt);
 }
 
+TEST(ClientAndServer, KnowWhichAddressWasAskedWhetherTheServerHasOneOrAll) {
+  const Address asked = Address::v4(127, 0, 0, 5);
+  for (const char* host : {"127.0.0.5", "0.0.0.0", ""}) {
+    SCOPED_TRACE(host);
+    Running server{{.host = host}, [](const Request& request, ReplyWriter& reply) {
+                     reply.print("{}, {}", request.to.to_string(), request.delivery == Delivery::unicast);
+                   }};
+    auto client = Client::open();
+    ASSERT_TRUE(client);
+    const Endpoint place{asked, server.endpoint().port};
+    const auto reply = client->ask(place, {});
+    ASSERT_TRUE(reply) << reply.error().message();
+    EXPECT_EQ(reply->text(), place.to_string() + ", true");
+    EXPECT_EQ(reply->peer, place);
+    EXPECT_FALSE(reply->local.address.is_wildcard());
+  }
+}
+
 TEST(ClientAndServer, AnswerPlainDatagramsToo) {
   Running server{{}, count_bytes};
   auto client = Client::open({.codec = &plain_codec()});

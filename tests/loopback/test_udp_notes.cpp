@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <optional>
 #include <sys/socket.h>
@@ -89,6 +90,61 @@ TEST_F(UdpNotes, TellNoWaitWhereNobodyWantsToKnow) {
   EXPECT_LE(batch.read_at(), monotonic_now());
   EXPECT_EQ(batch.datagrams().front().waited, Duration::zero());
   EXPECT_EQ(batch.datagrams().front().to, receiver.local_address());
+}
+
+/// Wants to know nothing of a datagram but where it came from.
+constexpr auto incurious = [] {
+  return SocketOptions{.coalesce = false, .tell_waits = false, .tell_destination = false};
+};
+
+TEST_F(UdpNotes, TakeTheSocketsOwnAddressForTheDestinationWhereNobodyWantsToKnow) {
+  for (const Address& own : {Address::v4(127, 0, 0, 5), Address::loopback_v6()}) {
+    UdpSocket receiver = bound_to(own, incurious());
+    UdpSocket sender = bound_to(own);
+    for (const std::size_t at_once : {std::size_t{1}, std::size_t{2}}) {
+      ASSERT_TRUE(must(sender.send_to(receiver.local_address(), bytes_of("which?"))));
+      ReceiveBatch batch;
+      ASSERT_EQ(must(receiver.receive(batch, at_once)), 1U);
+      const ReceivedDatagram& datagram = batch.datagrams().front();
+      EXPECT_EQ(datagram.from, sender.local_address());
+      EXPECT_EQ(datagram.to, receiver.local_address());
+      EXPECT_EQ(datagram.reply_from, own);
+      EXPECT_EQ(datagram.interface, 0U);
+      EXPECT_EQ(datagram.delivery, Delivery::unicast);
+      EXPECT_TRUE(same_bytes(datagram.bytes, bytes_of("which?")));
+    }
+  }
+}
+
+TEST_F(UdpNotes, AreNotNeededToSeeThatADatagramIsTooLong) {
+  UdpSocket receiver = bound_to(Address::loopback_v4(), incurious());
+  UdpSocket sender = bound_to(Address::loopback_v4());
+  // As long as the place in the slab takes, and longer than its owner wants.
+  ReceiveBatch batch{1, 4};
+  for (const char* text : {"", "four", "fives"}) {
+    const Bytes bytes = bytes_of(std::string_view{text});
+    ASSERT_TRUE(must(sender.send_to(receiver.local_address(), bytes)));
+    ASSERT_EQ(receive_some(receiver, batch), 1U);
+    EXPECT_EQ(batch.datagrams().front().truncated, bytes.size() > 4);
+    EXPECT_TRUE(
+        same_bytes(batch.datagrams().front().bytes, bytes.first(std::min<std::size_t>(bytes.size(), 4))));
+  }
+}
+
+TEST_F(UdpNotes, AreThereForEachSocketThatWantsThemWhereSeveralShareABatch) {
+  UdpSocket curious = bound_to(Address::any_v4());
+  UdpSocket other = bound_to(Address::loopback_v4(), incurious());
+  UdpSocket sender = bound_to(Address::loopback_v4());
+  const Endpoint to_curious{Address::v4(127, 0, 0, 7), curious.local_address().port};
+  ReceiveBatch batch{4};
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(must(sender.send_to(to_curious, {})));
+    ASSERT_EQ(must(curious.receive(batch)), 2U);
+    for (const ReceivedDatagram& datagram : batch.datagrams()) EXPECT_EQ(datagram.to, to_curious);
+    ASSERT_TRUE(must(sender.send_to(other.local_address(), {})));
+    ASSERT_EQ(must(other.receive(batch, 1)), 1U);
+    EXPECT_EQ(batch.datagrams().front().to, other.local_address());
+  }
 }
 
 TEST_F(UdpNotes, TellOfEveryDatagramWhetherOneIsTakenAtATimeOrMany) {
