@@ -18,7 +18,7 @@ void Admission::on_read(Timestamp now, Duration waited) noexcept {
   }
   last_read_ = now;
   const Duration allowed = std::max(standing_wait_, kQueueInRequests * service_);
-  late_ = waited > allowed;
+  late_ = at_work && waited > allowed;  // one that stands alone is no queue (RFC 8289 §4.2)
   if (late_ == overloaded_) {
     contrary_since_.reset();
   } else if (!contrary_since_) {
