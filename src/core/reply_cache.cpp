@@ -48,13 +48,6 @@ ReplyCache::Lookup ReplyCache::add_first(Timestamp now, const RequestKey& key, s
   return added;
 }
 
-/// On the word of the asker.
-void ReplyCache::forget_below(Conversation& conversation, std::uint64_t base) {
-  const std::uint64_t places = std::min(base - conversation.base, conversation.places);
-  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
-  conversation.base = base;
-}
-
 /// @return kNowhere if there are too many
 std::uint32_t ReplyCache::open(std::uint64_t id, std::uint64_t base) {
   if (index_.size() >= limits_.conversations_max) return kNowhere;

@@ -150,7 +150,7 @@ class ReplyCache {
                                                    std::uint64_t done_below, std::uint64_t id,
                                                    const Address& asker, Timestamp keep_until,
                                                    std::size_t gap_max);
-  [[gnu::noinline]] void forget_below(Conversation& conversation, std::uint64_t base);
+  [[gnu::always_inline]] inline void forget_below(Conversation& conversation, std::uint64_t base);
   /// For one more request, so far beyond the first.
   bool has_room(const Conversation& conversation, std::uint64_t gap, std::size_t gap_max) const noexcept {
     return payload_bytes_ < limits_.payload_bytes_max &&
@@ -223,6 +223,13 @@ CachedReply* ReplyCache::find(std::uint32_t place, const RequestKey& key) noexce
   if (key.number - conversation.base >= conversation.places) return nullptr;
   CachedReply& entry = at(conversation, key.number);
   return entry.state == CachedReply::State::absent ? nullptr : &entry;
+}
+
+/// On the word of the asker.
+void ReplyCache::forget_below(Conversation& conversation, std::uint64_t base) {
+  const std::uint64_t places = std::min(base - conversation.base, conversation.places);
+  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
+  conversation.base = base;
 }
 
 void ReplyCache::clear(Conversation& conversation, CachedReply& entry) {

@@ -92,12 +92,10 @@ PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, By
   if (!is_open(job, handle) || payload.size() > reply_bytes_max(copy.origin)) [[unlikely]]
     return {};
   CachedReply* entry = entry_of(copy);
-  PromptReply prompt{.state = PromptReply::State::taken};
-  if (remember(now, copy, entry, payload)) [[likely]] {
-    prompt = write_reply(now, copy, {.entry = entry, .its_own = entry != nullptr}, payload, buffer);
-  }
-  free_job(job, handle.slot);
-  return prompt;
+  free_job(job, handle.slot);  // what is in it stays there until the next message comes
+  if (!remember(now, copy, entry, payload)) [[unlikely]]
+    return {.state = PromptReply::State::taken};
+  return write_reply(now, copy, {.entry = entry, .its_own = entry != nullptr}, payload, buffer);
 }
 
 /// Puts a reply into the memory of replies.
@@ -227,9 +225,8 @@ PromptReply Responder::Engine::write(Timestamp now, const Leaving& leaving, Muta
   return write_reply(now, job.copy, account, payload, buffer);
 }
 
-inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCopy& copy,
-                                                  const Account& account, Bytes payload,
-                                                  MutableBytes buffer) {
+inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCopy& copy, Account account,
+                                                  Bytes payload, MutableBytes buffer) {
   const std::size_t bytes = copy.origin.format->reply_header_bytes + payload.size();
   if (has_no_limit(copy, account) ||
       within_amplification(copy, account, wire_bytes(copy.origin.asker, bytes))) [[likely]] {
@@ -239,7 +236,7 @@ inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCo
 }
 
 /// What may be said in place of a reply that is too much for an address that may be forged.
-PromptReply Responder::Engine::write_instead(Timestamp now, const RequestCopy& copy, const Account& account,
+PromptReply Responder::Engine::write_instead(Timestamp now, const RequestCopy& copy, Account account,
                                              MutableBytes buffer) {
   // The reply may have gone out for another copy, and left no room for anything more.
   const std::size_t note =
@@ -257,13 +254,13 @@ PromptReply Responder::Engine::write_instead(Timestamp now, const RequestCopy& c
 }
 
 PromptReply Responder::Engine::write_note(Timestamp now, const Message& message, const RequestCopy& copy,
-                                          const Account& account, MutableBytes buffer) {
+                                          Account account, MutableBytes buffer) {
   if (message.kind != ReplyKind::verify) return encode(now, message, copy, account, {}, {}, buffer);
   return encode(now, message, copy, account, {}, cookie_for(now, copy.origin.asker, 0), buffer);
 }
 
 inline PromptReply Responder::Engine::encode(Timestamp now, const Message& message, const RequestCopy& copy,
-                                             const Account& account, Bytes payload, Bytes cookie,
+                                             Account account, Bytes payload, Bytes cookie,
                                              MutableBytes buffer) {
   constexpr std::size_t kUnsaid = ~std::size_t{};  // in place of nullopt, which goes through memory
   const std::size_t header =
@@ -315,12 +312,12 @@ inline bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
   return repeat;
 }
 
-inline bool Responder::Engine::has_no_limit(const RequestCopy& copy, const Account& account) const noexcept {
+inline bool Responder::Engine::has_no_limit(const RequestCopy& copy, Account account) const noexcept {
   if (options_.amplification_max == 0 || copy.origin.loopback) return true;
   return account.its_own && account.entry->verified;
 }
 
-bool Responder::Engine::within_amplification(const RequestCopy& copy, const Account& account,
+bool Responder::Engine::within_amplification(const RequestCopy& copy, Account account,
                                              std::size_t wire) const noexcept {
   if (!copy.identified) return wire <= copy.wire_received * options_.amplification_max;
   // Copies have come from another address since: what this one has been sent is no longer known.
@@ -372,12 +369,8 @@ Responder::Responder(Responder&&) noexcept = default;
 Responder& Responder::operator=(Responder&&) noexcept = default;
 Responder::~Responder() = default;
 
-ReceiptResult Responder::handle_datagram(Timestamp now, const Incoming& incoming) {
-  return engine_->handle_datagram(now, incoming);
-}
 void Responder::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
 Timestamp Responder::next_timeout() const { return engine_->next_timeout(); }
-ReceiptResult Responder::handle_rest(Timestamp now) { return engine_->handle_rest(now); }
 std::optional<IncomingRequest> Responder::poll_request() {
   const IncomingRequest* request = engine_->take_request();
   return request != nullptr ? std::optional{*request} : std::nullopt;

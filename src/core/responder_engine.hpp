@@ -71,7 +71,7 @@ class Responder::Engine {
 
   // responder_receive.cpp
   ReceiptResult handle_datagram(Timestamp now, const Incoming& incoming);
-  ReceiptResult handle_rest(Timestamp now);
+  [[gnu::always_inline]] ReceiptResult handle_rest(Timestamp now);
 
   // responder.cpp
   void handle_timeout(Timestamp now);
@@ -128,9 +128,9 @@ class Responder::Engine {
   [[gnu::always_inline]] ReceiptResult receive(Timestamp now);
   [[gnu::noinline]] ReceiptResult receive_other(Timestamp now, Bytes bytes);
   [[gnu::always_inline]] ReceiptResult receive_message(Timestamp now, const Format& format,
-                                                       const RequestView& view, Bytes bytes);
+                                                       const RequestView& view, Bytes bytes, Job& job);
   [[gnu::noinline]] ReceiptResult not_taken(ReplyCache::Finding finding);
-  [[gnu::noinline]] void find_spare();
+  [[gnu::noinline]] Job* find_spare();
   [[gnu::noinline]] void meet_format(const Format& format);
   [[gnu::noinline]] ReceiptResult drop(DropReason reason);
   [[gnu::always_inline]] ReceiptResult receive_identified(Timestamp now, const RequestView& view, Job& job);
@@ -166,19 +166,19 @@ class Responder::Engine {
     return {.entry = entry, .its_own = entry != nullptr && entry->asker == copy.origin.asker.address};
   }
   PromptReply write(Timestamp now, const Leaving& leaving, MutableBytes buffer);
-  [[gnu::always_inline]] PromptReply write_reply(Timestamp now, const RequestCopy& copy,
-                                                 const Account& account, Bytes payload, MutableBytes buffer);
-  [[gnu::noinline]] PromptReply write_instead(Timestamp now, const RequestCopy& copy, const Account& account,
+  [[gnu::always_inline]] PromptReply write_reply(Timestamp now, const RequestCopy& copy, Account account,
+                                                 Bytes payload, MutableBytes buffer);
+  [[gnu::noinline]] PromptReply write_instead(Timestamp now, const RequestCopy& copy, Account account,
                                               MutableBytes buffer);
   [[gnu::noinline]] PromptReply write_note(Timestamp now, const Message& message, const RequestCopy& copy,
-                                           const Account& account, MutableBytes buffer);
+                                           Account account, MutableBytes buffer);
   [[gnu::always_inline]] PromptReply encode(Timestamp now, const Message& message, const RequestCopy& copy,
-                                            const Account& account, Bytes payload, Bytes cookie,
+                                            Account account, Bytes payload, Bytes cookie,
                                             MutableBytes buffer);
   [[gnu::always_inline]] bool count_sent(ReplyKind kind, CachedReply* entry);
   void release_waiting(Timestamp now);
-  [[gnu::always_inline]] bool has_no_limit(const RequestCopy& copy, const Account& account) const noexcept;
-  bool within_amplification(const RequestCopy& copy, const Account& account, std::size_t wire) const noexcept;
+  [[gnu::always_inline]] bool has_no_limit(const RequestCopy& copy, Account account) const noexcept;
+  bool within_amplification(const RequestCopy& copy, Account account, std::size_t wire) const noexcept;
 
   // address verification
   KeyedHash::Digest cookie_for(Timestamp now, const Endpoint& peer, std::int64_t epochs_ago) const;

@@ -42,7 +42,7 @@ ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& 
   return receive(now);
 }
 
-ReceiptResult Responder::Engine::handle_rest(Timestamp now) {
+inline ReceiptResult Responder::Engine::handle_rest(Timestamp now) {
   HOLLER_CHECK(!rest_.empty() && !is_pending_);
   ++stats_.bundled;
   headers_bytes_ = 0;
@@ -51,12 +51,13 @@ ReceiptResult Responder::Engine::handle_rest(Timestamp now) {
 
 /// The first message of `rest_`.
 inline ReceiptResult Responder::Engine::receive(Timestamp now) {
-  if (jobs_[spare_].state != Job::State::free) [[unlikely]]
-    find_spare();
+  Job* job = &jobs_[spare_];
+  if (job->state != Job::State::free) [[unlikely]]
+    job = find_spare();
   const Format& format = formats_.front();
   // Nearly all that comes, of which nothing is moved about.
   if (format.codec == &HollerCodec::kOne && HollerCodec::holds_request(rest_)) [[likely]]
-    return receive_message(now, format, HollerCodec::read_request(rest_), rest_);
+    return receive_message(now, format, HollerCodec::read_request(rest_), rest_, *job);
   return receive_other(now, std::exchange(rest_, {}));
 }
 
@@ -66,13 +67,13 @@ ReceiptResult Responder::Engine::receive_other(Timestamp now, Bytes bytes) {
     // What follows a message that tells where it ends is not plain text.
     if (headers_bytes_ == 0 && !format.bundles) continue;
     const RequestView view = format.codec->decode_request(bytes);
-    if (view.drop != DropReason::foreign) return receive_message(now, format, view, bytes);
+    if (view.drop != DropReason::foreign) return receive_message(now, format, view, bytes, jobs_[spare_]);
   }
   return drop(DropReason::foreign);
 }
 
 inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const Format& format,
-                                                        const RequestView& view, Bytes bytes) {
+                                                        const RequestView& view, Bytes bytes, Job& job) {
   rest_ = view.rest;
   if (view.drop) [[unlikely]]
     return drop(*view.drop);
@@ -83,7 +84,6 @@ inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const For
     return drop(DropReason::over_limit);
   if (origin_.format != &format) [[unlikely]]
     meet_format(format);
-  Job& job = jobs_[spare_];
   RequestCopy& copy = job.copy;
   copy.key = {view.conversation, view.number};
   copy.id = view.id;
@@ -105,7 +105,7 @@ ReceiptResult Responder::Engine::drop(DropReason reason) {
 }
 
 /// Leaves the spare job alone if it is one no more, and begins another with what is known of the datagram.
-void Responder::Engine::find_spare() {
+Job* Responder::Engine::find_spare() {
   if (jobs_[spare_].state != Job::State::free) {
     if (free_.empty()) {
       spare_ = static_cast<std::uint32_t>(jobs_.size());
@@ -116,6 +116,7 @@ void Responder::Engine::find_spare() {
     }
   }
   jobs_[spare_].copy.origin = origin_;
+  return &jobs_[spare_];
 }
 
 /// A message of another format than the one before it, or the first of a datagram.
@@ -240,5 +241,10 @@ inline void Responder::Engine::offer(Timestamp now, const RequestView& view, Job
   job.state = Job::State::open;
   ++taken_;
 }
+
+ReceiptResult Responder::handle_datagram(Timestamp now, const Incoming& incoming) {
+  return engine_->handle_datagram(now, incoming);
+}
+ReceiptResult Responder::handle_rest(Timestamp now) { return engine_->handle_rest(now); }
 
 }  // namespace holler
