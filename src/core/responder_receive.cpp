@@ -152,18 +152,20 @@ ReplyCache::Lookup Responder::Engine::add_far_ahead(Timestamp now, std::uint64_t
 }
 
 inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view, Job& job) {
+  // Copies: a reference to a part of it, or a part handed on, would keep all of the view in memory.
+  const Bytes cookie{view.cookie.data(), view.cookie.size()};
+  const Duration time_left = view.time_left;
   const bool stranger = may_have_run_before(now, view.life);
   if (stranger || jobs() >= options_.jobs_max || cache_.crowded() || admission_.overloaded()) [[unlikely]] {
-    if (const auto note = objection(now, stranger, view.time_left, view.cookie)) return decline(*note);
+    if (const auto note = objection(now, stranger, time_left, cookie)) return decline(*note);
   }
   RequestCopy& copy = job.copy;
   const Address& asker = origin_.asker.address;
-  // A copy: a reference, which std::min takes and gives, would keep all of the view in memory.
-  const Duration left = std::min(Duration{view.time_left}, options_.time_left_max);
+  const Duration left = std::min(time_left, options_.time_left_max);
   const Timestamp keep_until = later(later(now, left), options_.datagram_lifetime);
   auto lookup = cache_.find_or_add(now, copy.key, view.done_below, view.id, asker, keep_until);
   if (lookup.finding == ReplyCache::Finding::full) [[unlikely]]
-    lookup = add_far_ahead(now, view.done_below, keep_until, view.cookie);
+    lookup = add_far_ahead(now, view.done_below, keep_until, cookie);
   const auto [finding, entry, place] = lookup;
   if (entry == nullptr) [[unlikely]]
     return not_taken(finding);
@@ -176,8 +178,7 @@ inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const 
     entry->wire_received = entry->wire_sent = 0;
   }
   entry->wire_received += copy.wire_received;
-  if (!view.cookie.empty() && !entry->verified && cookie_valid(now, origin_.asker, view.cookie))
-      [[unlikely]] {
+  if (!cookie.empty() && !entry->verified && cookie_valid(now, origin_.asker, cookie)) [[unlikely]] {
     entry->verified = true;
     ++stats_.verified;
   }

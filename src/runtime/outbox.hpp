@@ -136,8 +136,8 @@ class Outbox {
   PathMtu mtu_;
   std::vector<OutgoingDatagram> datagrams_;
   std::vector<std::size_t> first_notes_;  // of each datagram
-  std::vector<Note> notes_;  // places, which are used again and never cleared
-  std::size_t noted_ = 0;    // of them are taken, in the order of their messages
+  std::vector<Note> notes_;               // places, which are used again and never cleared
+  std::size_t noted_ = 0;                 // of them are taken, in the order of their messages
 };
 
 }  // namespace holler

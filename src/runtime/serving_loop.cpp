@@ -191,7 +191,7 @@ std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& data
 }
 
 inline void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Visit& visit,
-                         const Server::Handler& handler) {
+                                const Server::Handler& handler) {
   writer_.begin(incoming.job, incoming.reply_bytes_max);
   Request& request = visit.request;
   request.payload = incoming.payload;

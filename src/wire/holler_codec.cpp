@@ -29,7 +29,7 @@ RequestView HollerCodec::decode_request(Bytes datagram) const {
   const bool numbered = load_number<std::uint32_t>(data + 32) < load_number<std::uint64_t>(data + 16);
   // Cut off, as ICMP quotes it: whose it is can be told all the same.
   if (numbered && datagram.size() < request_header_bytes(*prefix) + prefix->word()) {
-    view = read_request_header(data);
+    view = request_view(data, {}, {}, {});
   }
   view.drop = DropReason::malformed;
   return view;

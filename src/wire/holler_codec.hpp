@@ -43,8 +43,10 @@ class HollerCodec final : public Codec {
   static const HollerCodec kOne;
 
  private:
-  [[nodiscard, gnu::always_inline]] static inline RequestView read_request_header(
-      const std::byte* data) noexcept;
+  /// What the header of a request says, which is whole, and what else there is of it.
+  [[nodiscard, gnu::always_inline]] static inline RequestView request_view(const std::byte* header,
+                                                                           Bytes payload, Bytes cookie,
+                                                                           Bytes rest) noexcept;
 };
 
 /// Calls `use` with a codec, and where it is holler's own with its own type, so that no call is virtual.
@@ -231,27 +233,30 @@ RequestView HollerCodec::read_request(Bytes datagram) noexcept {
   using namespace format_v1;
   const Prefix prefix{load_number<std::uint64_t>(datagram.data())};
   const std::size_t header_bytes = request_header_bytes(prefix);
-  RequestView view = read_request_header(datagram.data());
-  view.payload = datagram.subspan(header_bytes, prefix.word());
-  view.cookie = datagram.subspan(kRequestHeaderBytes, header_bytes - kRequestHeaderBytes);
-  view.rest = datagram.subspan(header_bytes + prefix.word());
-  return view;
+  return request_view(datagram.data(), datagram.subspan(header_bytes, prefix.word()),
+                      datagram.subspan(kRequestHeaderBytes, header_bytes - kRequestHeaderBytes),
+                      datagram.subspan(header_bytes + prefix.word()));
 }
 
-RequestView HollerCodec::read_request_header(const std::byte* data) noexcept {
+RequestView HollerCodec::request_view(const std::byte* header, Bytes payload, Bytes cookie,
+                                      Bytes rest) noexcept {
   using namespace format_v1;
-  const Prefix prefix{load_number<std::uint64_t>(data)};
-  const auto number = load_number<std::uint64_t>(data + 16);
-  const auto left = load_number<std::uint32_t>(data + 36);
-  return {.identified = true,
-          .conversation = load_number<std::uint64_t>(data + kConversationAt),
+  const Prefix prefix{load_number<std::uint64_t>(header)};
+  const auto number = load_number<std::uint64_t>(header + 16);
+  const auto left = load_number<std::uint32_t>(header + 36);
+  return {.drop = std::nullopt,
+          .identified = true,
+          .conversation = load_number<std::uint64_t>(header + kConversationAt),
           .number = number,
-          .done_below = number - load_number<std::uint32_t>(data + 32),
-          .id = load_number<std::uint64_t>(data + 24),
+          .done_below = number - load_number<std::uint32_t>(header + 32),
+          .id = load_number<std::uint64_t>(header + 24),
           .attempt = prefix.attempt(),
           .time_left = left == kNoTimeLimit ? kForever : std::chrono::milliseconds{left},
-          .life = load_number<std::uint32_t>(data + 40),
-          .bundles = prefix.has(kFlagBundles)};
+          .life = load_number<std::uint32_t>(header + 40),
+          .bundles = prefix.has(kFlagBundles),
+          .payload = payload,
+          .cookie = cookie,
+          .rest = rest};
 }
 
 std::optional<std::size_t> HollerCodec::encode_reply_header(const ReplyStamp& stamp, MutableBytes out) const {
