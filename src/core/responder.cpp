@@ -56,6 +56,7 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
                         .bundles = traits.bundles});
   }
   HOLLER_CHECK(!formats_.empty());
+  holler_first_ = formats_.front().codec == &HollerCodec::kOne;
 }
 
 void Responder::Engine::handle_timeout(Timestamp now) {
@@ -68,7 +69,7 @@ void Responder::Engine::handle_timeout(Timestamp now) {
 
 bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before) {
   const Job* open = find_job(handle);
-  if (open == nullptr || payload.size() > reply_bytes_max(open->copy.origin)) return false;
+  if (open == nullptr || payload.size() > open->copy.origin.reply_bytes_max) return false;
   if (not_before > now) {
     Job& job = jobs_[handle.slot];
     job.payload.assign(payload.begin(), payload.end());
@@ -89,7 +90,7 @@ PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, By
     const bool taken = reply(now, handle, payload, Timestamp::min());
     return {.state = taken ? PromptReply::State::taken : PromptReply::State::rejected};
   }
-  if (!is_open(job, handle) || payload.size() > reply_bytes_max(copy.origin)) [[unlikely]]
+  if (!is_open(job, handle) || payload.size() > copy.origin.reply_bytes_max) [[unlikely]]
     return {};
   CachedReply* entry = entry_of(copy);
   free_job(job, handle.slot);  // what is in it stays there until the next message comes
@@ -227,7 +228,7 @@ PromptReply Responder::Engine::write(Timestamp now, const Leaving& leaving, Muta
 
 inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCopy& copy, Account account,
                                                   Bytes payload, MutableBytes buffer) {
-  const std::size_t bytes = copy.origin.format->reply_header_bytes + payload.size();
+  const std::size_t bytes = copy.origin.reply_header_bytes + payload.size();
   if (has_no_limit(copy, account) ||
       within_amplification(copy, account, wire_bytes(copy.origin.asker, bytes))) [[likely]] {
     return encode(now, {}, copy, account, payload, {}, buffer);
@@ -240,7 +241,7 @@ PromptReply Responder::Engine::write_instead(Timestamp now, const RequestCopy& c
                                              MutableBytes buffer) {
   // The reply may have gone out for another copy, and left no room for anything more.
   const std::size_t note =
-      wire_bytes(copy.origin.asker, copy.origin.format->reply_header_bytes + sizeof(KeyedHash::Digest));
+      wire_bytes(copy.origin.asker, copy.origin.reply_header_bytes + sizeof(KeyedHash::Digest));
   const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
   // Nor is it known what has gone to an address that others have asked from since.
   const CachedReply* entry = account.entry;
@@ -263,24 +264,23 @@ inline PromptReply Responder::Engine::encode(Timestamp now, const Message& messa
                                              Account account, Bytes payload, Bytes cookie,
                                              MutableBytes buffer) {
   constexpr std::size_t kUnsaid = ~std::size_t{};  // in place of nullopt, which goes through memory
-  const std::size_t header =
-      with_codec(*copy.origin.format->codec, [&] [[gnu::always_inline]] (const auto& codec) {
-        return codec
-            .encode_reply_header({.kind = message.kind,
-                                  .number = copy.key.number,
-                                  .id = copy.id,
-                                  .attempt = copy.attempt,
-                                  .hold = std::max(now - copy.origin.received, Duration::zero()),
-                                  .retry_after = message.retry_after,
-                                  .life = life_,
-                                  .age = age(now),
-                                  .reason = message.reason,
-                                  .bundles = options_.bundles,
-                                  .payload_bytes = payload.size(),
-                                  .cookie = cookie},
-                                 buffer)
-            .value_or(kUnsaid);
-      });
+  const std::size_t header = with_codec(*copy.origin.codec, [&] [[gnu::always_inline]] (const auto& codec) {
+    return codec
+        .encode_reply_header({.kind = message.kind,
+                              .number = copy.key.number,
+                              .id = copy.id,
+                              .attempt = copy.attempt,
+                              .hold = std::max(now - copy.origin.received, Duration::zero()),
+                              .retry_after = message.retry_after,
+                              .life = life_,
+                              .age = age(now),
+                              .reason = message.reason,
+                              .bundles = options_.bundles,
+                              .payload_bytes = payload.size(),
+                              .cookie = cookie},
+                             buffer)
+        .value_or(kUnsaid);
+  });
   if (header == kUnsaid) [[unlikely]]  // this format has no such note
     return {.state = PromptReply::State::taken};
   const std::size_t bytes = header + payload.size();
@@ -359,7 +359,7 @@ inline void Responder::Engine::free_job(Job& job, std::uint32_t slot) {
 
 std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept {
   const Job* job = find_job(handle);
-  return job == nullptr ? 0 : reply_bytes_max(job->copy.origin);
+  return job == nullptr ? 0 : job->copy.origin.reply_bytes_max;
 }
 
 Responder::Responder(std::initializer_list<const Codec*> codecs, RandomSource& random,

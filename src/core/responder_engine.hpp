@@ -32,8 +32,11 @@ struct Origin {
   std::uint32_t channel = 0;
   std::uint32_t interface = 0;
   Timestamp received;
-  const Format* format = nullptr;  // of the last message: it hardly ever changes within a datagram
-  bool loopback = false;           // the asker's address needs no proof
+  // Of the format of the last message, which hardly ever changes within a datagram:
+  const Codec* codec = nullptr;
+  std::size_t reply_header_bytes = 0;
+  std::size_t reply_bytes_max = 0;
+  bool loopback = false;  // the asker's address needs no proof
 };
 
 /// One copy of a request: what an answer to it needs to know.
@@ -51,8 +54,9 @@ struct RequestCopy {
   [[nodiscard]] Sharing sharing() const noexcept { return sharing_of_attempt(bundles, attempt); }
 };
 
-/// A request that has been handed out, or anything else that is to be answered.
-struct Job {
+/// A request that has been handed out, or anything else that is to be answered: three lines of the
+/// processor's cache.
+struct alignas(64) Job {
   enum class State : std::uint8_t {
     free,
     open,     // the handler has it
@@ -89,9 +93,6 @@ class Responder::Engine {
   bool ignore(Timestamp now, JobHandle handle);
   std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
   std::size_t reply_bytes_max(JobHandle handle) const noexcept;
-  static std::size_t reply_bytes_max(const Origin& origin) noexcept {
-    return origin.format->reply_bytes_max[origin.asker.address.is_v6() ? 1 : 0];
-  }
 
   std::size_t jobs() const noexcept { return taken_ - outgoing_; }
   std::size_t remembered_requests() const noexcept { return cache_.requests(); }
@@ -193,6 +194,7 @@ class Responder::Engine {
   }
 
   std::vector<Format> formats_;
+  bool holler_first_ = false;  // of them
   ResponderOptions options_;
   std::uint32_t life_;
   Timestamp born_;  // kNever until it is known

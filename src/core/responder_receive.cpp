@@ -54,10 +54,9 @@ inline ReceiptResult Responder::Engine::receive(Timestamp now) {
   Job* job = &jobs_[spare_];
   if (job->state != Job::State::free) [[unlikely]]
     job = find_spare();
-  const Format& format = formats_.front();
   // Nearly all that comes, of which nothing is moved about.
-  if (format.codec == &HollerCodec::kOne && HollerCodec::holds_request(rest_)) [[likely]]
-    return receive_message(now, format, HollerCodec::read_request(rest_), rest_, *job);
+  if (holler_first_ && HollerCodec::holds_request(rest_)) [[likely]]
+    return receive_message(now, formats_.front(), HollerCodec::read_request(rest_), rest_, *job);
   return receive_other(now, std::exchange(rest_, {}));
 }
 
@@ -82,7 +81,7 @@ inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const For
     return drop(DropReason::expired);
   if (outgoing_ >= kLeavingMax) [[unlikely]]
     return drop(DropReason::over_limit);
-  if (origin_.format != &format) [[unlikely]]
+  if (origin_.codec != format.codec) [[unlikely]]
     meet_format(format);
   RequestCopy& copy = job.copy;
   copy.key = {view.conversation, view.number};
@@ -121,9 +120,11 @@ Job* Responder::Engine::find_spare() {
 
 /// A message of another format than the one before it, or the first of a datagram.
 void Responder::Engine::meet_format(const Format& format) {
-  origin_.format = jobs_[spare_].copy.origin.format = &format;
-  pending_.codec = format.codec;
-  pending_.reply_bytes_max = reply_bytes_max(origin_);
+  pending_.codec = origin_.codec = format.codec;
+  origin_.reply_header_bytes = format.reply_header_bytes;
+  pending_.reply_bytes_max = origin_.reply_bytes_max =
+      format.reply_bytes_max[origin_.asker.address.is_v6() ? 1 : 0];
+  jobs_[spare_].copy.origin = origin_;
 }
 
 /// What is said in place of taking a request on that is not known; nullopt where nothing speaks against it.
