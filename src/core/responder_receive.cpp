@@ -83,6 +83,7 @@ inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const For
     return drop(DropReason::over_limit);
   if (origin_.codec != format.codec) [[unlikely]]
     meet_format(format);
+  pending_.payload = view.payload;
   RequestCopy& copy = job.copy;
   copy.key = {view.conversation, view.number};
   copy.id = view.id;
@@ -234,12 +235,10 @@ inline void Responder::Engine::offer(Timestamp now, const RequestView& view, Job
   ++stats_.requests;
   admission_.on_admitted();
   is_pending_ = true;
-  pending_.job.slot = spare_;
-  pending_.job.generation = job.generation;
+  pending_.job = {.slot = spare_, .generation = job.generation};
   pending_.identified = view.identified;
   pending_.attempt = view.attempt;
   pending_.time_left = job.copy.given_up == kNever ? kForever : job.copy.given_up - now;
-  pending_.payload = view.payload;
   job.state = Job::State::open;
   ++taken_;
 }

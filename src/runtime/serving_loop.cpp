@@ -240,8 +240,8 @@ std::size_t ServingLoop::take_in(Timestamp now, Incoming incoming, const Server:
       visit.likewise = false;
       write_queued(now);  // so that what comes next need not stand in a queue behind it
     }
+    if (result.rest.empty()) return messages;
     incoming.bytes = result.rest;
-    if (incoming.bytes.empty()) return messages;
   }
 }
 
