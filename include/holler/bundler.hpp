@@ -65,22 +65,18 @@ class Bundler {
   /// `add` for a message that goes the way of the one before it.
   template <class PathBytes>
   [[nodiscard]] bool add_likewise(Sharing sharing, std::size_t bytes, PathBytes&& path_bytes) {
-    if (sharing != Sharing::alone && open_) {
-      const std::size_t limit =
-          sharing == Sharing::careful ? kBundleBytesCareful : std::min(limit_of(path_bytes), kBundleBytesMax);
-      if (bytes_ + bytes <= (careful_ ? kBundleBytesCareful : limit)) {
-        bytes_ += bytes;
-        careful_ = careful_ || sharing == Sharing::careful;
-        return true;
-      }
+    if ((sharing != Sharing::full || bytes_ + bytes >= full_bytes_) && !joins(sharing, bytes, path_bytes))
+        [[unlikely]] {
+      begin(sharing, bytes);
+      return false;
     }
-    begin(sharing, bytes);
-    return false;
+    bytes_ += bytes;
+    return true;
   }
   /// The datagram has left: nothing can be added to it any more.
   void close() noexcept {
     open_ = false;
-    limit_ = 0;
+    limit_ = full_bytes_ = 0;
   }
 
  private:
@@ -88,6 +84,18 @@ class Bundler {
     open_ = sharing != Sharing::alone;
     careful_ = sharing == Sharing::careful;
     bytes_ = bytes;
+    full_bytes_ = 0;
+  }
+  /// Looks at all there is to it.
+  template <class PathBytes>
+  [[gnu::noinline]] bool joins(Sharing sharing, std::size_t bytes, PathBytes&& path_bytes) {
+    if (sharing == Sharing::alone || !open_) return false;
+    const bool careful = careful_ || sharing == Sharing::careful;
+    const std::size_t most = careful ? kBundleBytesCareful : std::min(limit_of(path_bytes), kBundleBytesMax);
+    if (bytes_ + bytes > most) return false;
+    careful_ = careful;
+    full_bytes_ = most;
+    return true;
   }
   template <class PathBytes>
   std::size_t limit_of(PathBytes&& path_bytes) {
@@ -97,7 +105,8 @@ class Bundler {
 
   Way way_;
   std::size_t bytes_ = 0;
-  std::size_t limit_ = 0;  // of the path; 0 until it is asked for
+  std::size_t limit_ = 0;       // of the path; 0 until it is asked for
+  std::size_t full_bytes_ = 0;  // below this `Sharing::full` joins without a further look
   bool open_ = false;
   bool careful_ = false;
 };

@@ -48,13 +48,6 @@ ReplyCache::Lookup ReplyCache::add_first(Timestamp now, const RequestKey& key, s
   return added;
 }
 
-/// On the word of the asker.
-void ReplyCache::forget_below(Conversation& conversation, std::uint64_t base) {
-  const std::uint64_t places = std::min<std::uint64_t>(base - conversation.base, conversation.entries.size());
-  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
-  conversation.base = base;
-}
-
 /// @return kNowhere if there are too many
 std::uint32_t ReplyCache::open(std::uint64_t id, std::uint64_t base) {
   if (index_.size() >= limits_.conversations_max) return kNowhere;
@@ -77,23 +70,25 @@ std::uint32_t ReplyCache::open(std::uint64_t id, std::uint64_t base) {
 
 /// @return false if there is no room
 bool ReplyCache::widen(Conversation& conversation, std::size_t gap) {
-  const std::size_t places = conversation.entries.size();
+  const std::uint64_t places = conversation.places;
   const std::size_t wanted = std::bit_ceil(gap + 1);
   if (places_ - places + wanted > limits_.places_max) return false;
-  std::vector<CachedReply> wider(wanted);
+  auto wider = std::make_unique<CachedReply[]>(wanted);
   for (std::uint64_t i = 0; i < places; ++i) {
     const std::uint64_t moved = conversation.base + i;
     wider[moved & (wanted - 1)] = std::move(at(conversation, moved));
   }
   conversation.entries = std::move(wider);
+  conversation.places = wanted;
+  last_entry_ = nullptr;
   places_ += wanted - places;
   return true;
 }
 
 void ReplyCache::close(std::uint32_t slot) {
   Conversation& conversation = conversations_[slot];
-  for (CachedReply& entry : conversation.entries) clear(conversation, entry);
-  places_ -= conversation.entries.size();
+  forget_below(conversation, conversation.base + conversation.places);
+  places_ -= conversation.places;
   index_.erase(conversation.id);
   conversation = {};
   timers_.remove(slot);

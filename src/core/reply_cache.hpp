@@ -4,6 +4,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "holler/bytes.hpp"
@@ -76,6 +77,7 @@ class ReplyCache {
   ReplyCache(const Limits& limits, RandomSource& random)
       : limits_{limits},
         halves_{limits.conversations_max / 2, limits.places_max / 2, limits.payload_bytes_max / 2},
+        conversations_(1),
         index_{0, Hash{random.next() | 1U}} {}
 
   /// @param asker       where this copy has come from; a new entry begins with it
@@ -86,7 +88,8 @@ class ReplyCache {
                                                                  std::size_t gap_max = kGapStranger);
   /// @return nullptr if it is not remembered
   [[nodiscard]] CachedReply* find(const RequestKey& key);
-  /// The same where the place of the conversation is known, which saves a search.
+  /// The same where the place of the conversation is known, which saves a search; all of it where the request
+  /// is the one that was added last.
   [[nodiscard]] inline CachedReply* find(std::uint32_t place, const RequestKey& key) noexcept;
   void store(CachedReply& entry, Bytes payload) {
     payload_bytes_ += payload.size() - entry.payload.size();
@@ -123,19 +126,19 @@ class ReplyCache {
   };
   struct alignas(64) Conversation {  // one line of the processor's cache: among a million each costs a look
     std::uint64_t id = 0;
-    std::uint64_t base = 0;            // every number below is done
-    std::vector<CachedReply> entries;  // a power of two of them, by number modulo their count
+    std::uint64_t base = 0;  // every number below is done
+    std::unique_ptr<CachedReply[]> entries;
+    std::uint64_t places = 0;  // entries: a power of two of them, or none; by number modulo their count
     Timestamp keep_until;
     std::uint32_t count = 0;  // entries that are not absent
     bool open = false;
   };
 
   static CachedReply& at(Conversation& conversation, std::uint64_t number) noexcept {
-    return conversation.entries[number & (conversation.entries.size() - 1)];
+    return conversation.entries[number & (conversation.places - 1)];
   }
   bool is_at(std::uint32_t place, std::uint64_t conversation) const noexcept {
-    return place < conversations_.size() && conversations_[place].open &&
-           conversations_[place].id == conversation;
+    return conversations_[place].open && conversations_[place].id == conversation;
   }
   /// @return kNowhere if it is not known
   [[nodiscard]] std::uint32_t place_of(std::uint64_t conversation) {
@@ -147,25 +150,28 @@ class ReplyCache {
                                                    std::uint64_t done_below, std::uint64_t id,
                                                    const Address& asker, Timestamp keep_until,
                                                    std::size_t gap_max);
-  [[gnu::noinline]] void forget_below(Conversation& conversation, std::uint64_t base);
+  [[gnu::always_inline]] inline void forget_below(Conversation& conversation, std::uint64_t base);
   /// For one more request, so far beyond the first.
   bool has_room(const Conversation& conversation, std::uint64_t gap, std::size_t gap_max) const noexcept {
-    return payload_bytes_ < limits_.payload_bytes_max && gap <= gap_max + kSparseness * conversation.count;
+    return payload_bytes_ < limits_.payload_bytes_max &&
+           (gap <= gap_max || gap <= gap_max + kSparseness * conversation.count);
   }
   [[nodiscard]] bool widen(Conversation& conversation, std::size_t gap);
   [[gnu::always_inline]] inline void clear(Conversation& conversation, CachedReply& entry);
   void close(std::uint32_t slot);
 
-  static constexpr std::uint32_t kNowhere = 0xffffffff;
+  static constexpr std::uint32_t kNowhere = 0;
   static constexpr std::size_t kSparseness = 8;
 
   Limits limits_;
-  Limits halves_;  // of them
-  std::vector<Conversation> conversations_;
+  Limits halves_;                            // of them
+  std::vector<Conversation> conversations_;  // by place; the first is never open
   std::vector<std::uint32_t> free_;
   boost::unordered_flat_map<std::uint64_t, std::uint32_t, Hash> index_;
-  TimerQueue timers_;             // when a conversation may be forgotten; looked at again then
-  std::uint32_t last_place_ = 0;  // most requests belong to the conversation of the one before
+  TimerQueue timers_;                    // when a conversation may be forgotten; looked at again then
+  std::uint32_t last_place_ = kNowhere;  // most requests belong to the conversation of the one before
+  RequestKey last_key_;                  // of the request that was added last, and its entry;
+  CachedReply* last_entry_ = nullptr;    // nullptr where entries have gone or moved since
   std::size_t requests_ = 0;
   std::size_t places_ = 0;
   std::size_t payload_bytes_ = 0;
@@ -178,21 +184,26 @@ ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key,
   if (place == kNowhere) [[unlikely]]
     return add_first(now, key, done_below, id, asker, keep_until, gap_max);
   Conversation& conversation = conversations_[place];
-  if (key.number < conversation.base) return {Finding::done, nullptr};
+  if (key.number < conversation.base) [[unlikely]]
+    return {Finding::done, nullptr};
   if (done_below > conversation.base) forget_below(conversation, done_below);
   const std::uint64_t gap = key.number - conversation.base;
-  if (gap >= conversation.entries.size() &&
-      !(has_room(conversation, gap, gap_max) && widen(conversation, gap))) [[unlikely]] {
+  if (gap >= conversation.places && !(has_room(conversation, gap, gap_max) && widen(conversation, gap)))
+      [[unlikely]] {
     return {Finding::full, nullptr};
   }
   CachedReply& entry = at(conversation, key.number);
-  if (entry.state != CachedReply::State::absent) {
+  if (entry.state != CachedReply::State::absent) [[unlikely]] {
     if (entry.id != id) return {Finding::wrong_id, nullptr};
-    conversation.keep_until = std::max(conversation.keep_until, keep_until);
+    if (conversation.keep_until < keep_until) conversation.keep_until = keep_until;
     return {Finding::known, &entry, place};
   }
-  if (!has_room(conversation, gap, gap_max)) return {Finding::full, nullptr};
-  conversation.keep_until = std::max(conversation.keep_until, std::max(keep_until, now));
+  if (!has_room(conversation, gap, gap_max)) [[unlikely]]
+    return {Finding::full, nullptr};
+  if (keep_until < now) keep_until = now;
+  if (conversation.keep_until < keep_until) conversation.keep_until = keep_until;
+  last_key_ = key;
+  last_entry_ = &entry;
   ++conversation.count;
   ++requests_;
   entry.state = CachedReply::State::at_work;
@@ -204,16 +215,26 @@ ReplyCache::Lookup ReplyCache::find_or_add(Timestamp now, const RequestKey& key,
 }
 
 CachedReply* ReplyCache::find(std::uint32_t place, const RequestKey& key) noexcept {
+  if (last_entry_ != nullptr && last_key_ == key) [[likely]]
+    return last_entry_;
   if (!is_at(place, key.conversation)) return nullptr;
   Conversation& conversation = conversations_[place];
   // Below the base it wraps round, and is far beyond.
-  if (key.number - conversation.base >= conversation.entries.size()) return nullptr;
+  if (key.number - conversation.base >= conversation.places) return nullptr;
   CachedReply& entry = at(conversation, key.number);
   return entry.state == CachedReply::State::absent ? nullptr : &entry;
 }
 
+/// On the word of the asker.
+void ReplyCache::forget_below(Conversation& conversation, std::uint64_t base) {
+  const std::uint64_t places = std::min(base - conversation.base, conversation.places);
+  for (std::uint64_t i = 0; i < places; ++i) clear(conversation, at(conversation, conversation.base + i));
+  conversation.base = base;
+}
+
 void ReplyCache::clear(Conversation& conversation, CachedReply& entry) {
   if (entry.state == CachedReply::State::absent) return;
+  last_entry_ = nullptr;
   payload_bytes_ -= entry.payload.size();
   --requests_;
   --conversation.count;

@@ -18,7 +18,7 @@ class ReplyPayload {
 
   void assign(Bytes bytes) {
     size_ = static_cast<std::uint32_t>(bytes.size());  // a datagram's: it fits
-    if (size_ > kInsideMax) {
+    if (size_ > kInsideMax) [[unlikely]] {
       outside_.assign(bytes.begin(), bytes.end());
     } else {
       small_copy(inside_.data(), bytes);

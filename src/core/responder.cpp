@@ -56,6 +56,7 @@ Responder::Engine::Engine(std::initializer_list<const Codec*> codecs, RandomSour
                         .bundles = traits.bundles});
   }
   HOLLER_CHECK(!formats_.empty());
+  holler_first_ = formats_.front().codec == &HollerCodec::kOne;
 }
 
 void Responder::Engine::handle_timeout(Timestamp now) {
@@ -68,7 +69,7 @@ void Responder::Engine::handle_timeout(Timestamp now) {
 
 bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Timestamp not_before) {
   const Job* open = find_job(handle);
-  if (open == nullptr || payload.size() > reply_bytes_max(open->copy)) return false;
+  if (open == nullptr || payload.size() > open->copy.origin.reply_bytes_max) return false;
   if (not_before > now) {
     Job& job = jobs_[handle.slot];
     job.payload.assign(payload.begin(), payload.end());
@@ -82,31 +83,31 @@ bool Responder::Engine::reply(Timestamp now, JobHandle handle, Bytes payload, Ti
 
 PromptReply Responder::Engine::reply_at_once(Timestamp now, JobHandle handle, Bytes payload,
                                              MutableBytes buffer) {
-  const Job* job = find_job(handle);
-  if (job == nullptr || payload.size() > reply_bytes_max(job->copy)) return {};
-  const RequestCopy& copy = job->copy;
-  PromptReply reply{.state = PromptReply::State::taken};
-  // Any other may have come from elsewhere meanwhile, which its owner does not know.
-  const bool last = handle == pending_.job;
-  if (outgoing_ != 0 || !last || waits_for_company(copy)) {
-    release(now, handle.slot, payload);
-    return reply;
+  Job& job = jobs_[pending_.job.slot];
+  const RequestCopy& copy = job.copy;
+  // Any other than the last may have come from elsewhere meanwhile, which its owner does not know.
+  if (handle != pending_.job || outgoing_ != 0 || waits_for_company(copy)) [[unlikely]] {
+    const bool taken = reply(now, handle, payload, Timestamp::min());
+    return {.state = taken ? PromptReply::State::taken : PromptReply::State::rejected};
   }
+  if (!is_open(job, handle) || payload.size() > copy.origin.reply_bytes_max) [[unlikely]]
+    return {};
   CachedReply* entry = entry_of(copy);
-  if (remember(now, copy, entry, payload)) reply = write_reply(now, copy, entry, payload, buffer);
-  free_job(handle.slot);
-  return reply;
+  free_job(job, handle.slot);  // what is in it stays there until the next message comes
+  if (!remember(now, copy, entry, payload)) [[unlikely]]
+    return {.state = PromptReply::State::taken};
+  return write_reply(now, copy, {.entry = entry, .its_own = entry != nullptr}, payload, buffer);
 }
 
 /// Puts a reply into the memory of replies.
 /// @return whether anybody waits for it
 inline bool Responder::Engine::remember(Timestamp now, const RequestCopy& copy, CachedReply* entry,
                                         Bytes payload) {
-  if (entry != nullptr) {
+  if (entry != nullptr) [[likely]] {
     entry->state = CachedReply::State::replied;
     cache_.store(*entry, payload);
   }
-  if (now >= copy.given_up) {
+  if (now >= copy.given_up) [[unlikely]] {
     stats_.dropped.add(DropReason::expired);
     return false;
   }
@@ -170,7 +171,9 @@ bool Responder::Engine::ignore(Timestamp /*now*/, JobHandle handle) {
 inline CachedReply* Responder::Engine::entry_of(const RequestCopy& copy) {
   CachedReply* entry = copy.identified ? cache_.find(copy.place, copy.key) : nullptr;
   // The request may have been forgotten, and its number used for another one.
-  return entry != nullptr && entry->id == copy.id ? entry : nullptr;
+  if (entry == nullptr || entry->id != copy.id) [[unlikely]]
+    return nullptr;
+  return entry;
 }
 
 std::optional<ResponseTransmit> Responder::Engine::poll_transmit(Timestamp now, MutableBytes buffer) {
@@ -211,55 +214,57 @@ void Responder::Engine::release_waiting(Timestamp now) {
 /// @return `written`, or `taken` where nothing may be said; so do the others that write
 PromptReply Responder::Engine::write(Timestamp now, const Leaving& leaving, MutableBytes buffer) {
   const Job& job = jobs_[leaving.job];
-  CachedReply* entry = entry_of(job.copy);
+  const Account account = account_of(job.copy);
+  const CachedReply* entry = account.entry;
   if (leaving.message.kind != ReplyKind::reply) {
-    return write_note(now, leaving.message, job.copy, entry, buffer);
+    return write_note(now, leaving.message, job.copy, account, buffer);
   }
   // Declared done since it was queued, or forgotten and handed out again.
   const bool there = entry != nullptr && entry->state == CachedReply::State::replied;
   if (job.copy.identified && !there) return {.state = PromptReply::State::taken};
   const Bytes payload = entry != nullptr ? entry->payload.bytes() : Bytes{job.payload};
-  return write_reply(now, job.copy, entry, payload, buffer);
+  return write_reply(now, job.copy, account, payload, buffer);
 }
 
-inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+inline PromptReply Responder::Engine::write_reply(Timestamp now, const RequestCopy& copy, Account account,
                                                   Bytes payload, MutableBytes buffer) {
-  const std::size_t bytes = copy.format->reply_header_bytes + payload.size();
-  if (has_no_limit(copy, entry) || within_amplification(copy, entry, wire_bytes(copy.origin.asker, bytes)))
-      [[likely]] {
-    return encode(now, {}, copy, entry, payload, {}, buffer);
+  const std::size_t bytes = copy.origin.reply_header_bytes + payload.size();
+  if (has_no_limit(copy, account) ||
+      within_amplification(copy, account, wire_bytes(copy.origin.asker, bytes))) [[likely]] {
+    return encode(now, {}, copy, account, payload, {}, buffer);
   }
-  return write_instead(now, copy, entry, buffer);
+  return write_instead(now, copy, account, buffer);
 }
 
 /// What may be said in place of a reply that is too much for an address that may be forged.
-PromptReply Responder::Engine::write_instead(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+PromptReply Responder::Engine::write_instead(Timestamp now, const RequestCopy& copy, Account account,
                                              MutableBytes buffer) {
   // The reply may have gone out for another copy, and left no room for anything more.
   const std::size_t note =
-      wire_bytes(copy.origin.asker, copy.format->reply_header_bytes + sizeof(KeyedHash::Digest));
+      wire_bytes(copy.origin.asker, copy.origin.reply_header_bytes + sizeof(KeyedHash::Digest));
   const std::uint64_t most = std::max(options_.amplification_max, kNotesAmplification);
   // Nor is it known what has gone to an address that others have asked from since.
-  const bool nothing = copy.identified && (entry->asker != copy.origin.asker.address ||
-                                           entry->wire_sent + note > entry->wire_received * most);
+  const CachedReply* entry = account.entry;
+  const bool nothing =
+      copy.identified && (!account.its_own || entry->wire_sent + note > entry->wire_received * most);
   PromptReply result{.state = PromptReply::State::taken};
-  if (!nothing) result = write_note(now, {.kind = ReplyKind::verify}, copy, entry, buffer);
+  if (!nothing) result = write_note(now, {.kind = ReplyKind::verify}, copy, account, buffer);
   // This format may have no such note.
   if (result.state != PromptReply::State::written) stats_.dropped.add(DropReason::amplification);
   return result;
 }
 
 PromptReply Responder::Engine::write_note(Timestamp now, const Message& message, const RequestCopy& copy,
-                                          CachedReply* entry, MutableBytes buffer) {
-  if (message.kind != ReplyKind::verify) return encode(now, message, copy, entry, {}, {}, buffer);
-  return encode(now, message, copy, entry, {}, cookie_for(now, copy.origin.asker, 0), buffer);
+                                          Account account, MutableBytes buffer) {
+  if (message.kind != ReplyKind::verify) return encode(now, message, copy, account, {}, {}, buffer);
+  return encode(now, message, copy, account, {}, cookie_for(now, copy.origin.asker, 0), buffer);
 }
 
 inline PromptReply Responder::Engine::encode(Timestamp now, const Message& message, const RequestCopy& copy,
-                                             CachedReply* entry, Bytes payload, Bytes cookie,
+                                             Account account, Bytes payload, Bytes cookie,
                                              MutableBytes buffer) {
   constexpr std::size_t kUnsaid = ~std::size_t{};  // in place of nullopt, which goes through memory
-  const std::size_t header = with_codec(*copy.format->codec, [&] [[gnu::always_inline]] (const auto& codec) {
+  const std::size_t header = with_codec(*copy.origin.codec, [&] [[gnu::always_inline]] (const auto& codec) {
     return codec
         .encode_reply_header({.kind = message.kind,
                               .number = copy.key.number,
@@ -276,16 +281,16 @@ inline PromptReply Responder::Engine::encode(Timestamp now, const Message& messa
                              buffer)
         .value_or(kUnsaid);
   });
-  if (header == kUnsaid) return {.state = PromptReply::State::taken};  // this format has no such note
+  if (header == kUnsaid) [[unlikely]]  // this format has no such note
+    return {.state = PromptReply::State::taken};
   const std::size_t bytes = header + payload.size();
   HOLLER_CHECK(bytes <= buffer.size());
   small_copy(buffer.data() + header, payload);
-  if (entry != nullptr && entry->asker == copy.origin.asker.address) {
-    entry->wire_sent += wire_bytes(copy.origin.asker, bytes);
-  }
+  if (account.its_own) [[likely]]
+    account.entry->wire_sent += wire_bytes(copy.origin.asker, bytes);
   return {.state = PromptReply::State::written,
           .kind = message.kind,
-          .repeat = count_sent(message.kind, entry),
+          .repeat = count_sent(message.kind, account.entry),
           .sharing = copy.sharing(),
           .bytes = static_cast<std::uint32_t>(bytes)};
 }
@@ -307,18 +312,17 @@ inline bool Responder::Engine::count_sent(ReplyKind kind, CachedReply* entry) {
   return repeat;
 }
 
-inline bool Responder::Engine::has_no_limit(const RequestCopy& copy,
-                                            const CachedReply* entry) const noexcept {
+inline bool Responder::Engine::has_no_limit(const RequestCopy& copy, Account account) const noexcept {
   if (options_.amplification_max == 0 || copy.origin.loopback) return true;
-  return copy.identified && entry->verified && entry->asker == copy.origin.asker.address;
+  return account.its_own && account.entry->verified;
 }
 
-bool Responder::Engine::within_amplification(const RequestCopy& copy, const CachedReply* entry,
+bool Responder::Engine::within_amplification(const RequestCopy& copy, Account account,
                                              std::size_t wire) const noexcept {
   if (!copy.identified) return wire <= copy.wire_received * options_.amplification_max;
   // Copies have come from another address since: what this one has been sent is no longer known.
-  if (entry->asker != copy.origin.asker.address) return false;
-  return entry->wire_sent + wire <= entry->wire_received * options_.amplification_max;
+  if (!account.its_own) return false;
+  return account.entry->wire_sent + wire <= account.entry->wire_received * options_.amplification_max;
 }
 
 KeyedHash::Digest Responder::Engine::cookie_for(Timestamp now, const Endpoint& peer,
@@ -336,32 +340,26 @@ bool Responder::Engine::cookie_valid(Timestamp now, const Endpoint& peer, Bytes 
   return same_secret(cookie, cookie_for(now, peer, 0)) || same_secret(cookie, cookie_for(now, peer, 1));
 }
 
-inline const Job* Responder::Engine::find_job(JobHandle handle) const noexcept {
-  if (handle.slot >= jobs_.size()) return nullptr;
-  const Job& job = jobs_[handle.slot];
-  return job.state == Job::State::open && job.generation == handle.generation ? &job : nullptr;
-}
-
 void Responder::Engine::close_job(std::uint32_t slot) {
   Job& job = jobs_[slot];
   if (job.state == Job::State::held) held_.remove(slot);
   job.payload.clear();
   if (job.payload.capacity() > kReplyBytesKept) job.payload = {};
-  free_job(slot);
+  free_job(job, slot);
 }
 
 /// A job without a timer and without a payload.
-inline void Responder::Engine::free_job(std::uint32_t slot) {
-  Job& job = jobs_[slot];
+inline void Responder::Engine::free_job(Job& job, std::uint32_t slot) {
   job.state = Job::State::free;
   ++job.generation;
   --taken_;
-  free_.push_back(slot);
+  if (slot != spare_) [[unlikely]]
+    free_.push_back(slot);
 }
 
 std::size_t Responder::Engine::reply_bytes_max(JobHandle handle) const noexcept {
   const Job* job = find_job(handle);
-  return job == nullptr ? 0 : reply_bytes_max(job->copy);
+  return job == nullptr ? 0 : job->copy.origin.reply_bytes_max;
 }
 
 Responder::Responder(std::initializer_list<const Codec*> codecs, RandomSource& random,
@@ -371,12 +369,8 @@ Responder::Responder(Responder&&) noexcept = default;
 Responder& Responder::operator=(Responder&&) noexcept = default;
 Responder::~Responder() = default;
 
-ReceiptResult Responder::handle_datagram(Timestamp now, const Incoming& incoming) {
-  return engine_->handle_datagram(now, incoming);
-}
 void Responder::handle_timeout(Timestamp now) { engine_->handle_timeout(now); }
 Timestamp Responder::next_timeout() const { return engine_->next_timeout(); }
-ReceiptResult Responder::handle_rest(Timestamp now) { return engine_->handle_rest(now); }
 std::optional<IncomingRequest> Responder::poll_request() {
   const IncomingRequest* request = engine_->take_request();
   return request != nullptr ? std::optional{*request} : std::nullopt;

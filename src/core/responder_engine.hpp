@@ -32,16 +32,19 @@ struct Origin {
   std::uint32_t channel = 0;
   std::uint32_t interface = 0;
   Timestamp received;
+  // Of the format of the last message, which hardly ever changes within a datagram:
+  const Codec* codec = nullptr;
+  std::size_t reply_header_bytes = 0;
+  std::size_t reply_bytes_max = 0;
   bool loopback = false;  // the asker's address needs no proof
 };
 
 /// One copy of a request: what an answer to it needs to know.
 struct RequestCopy {
   Origin origin;
-  const Format* format = nullptr;
   RequestKey key;
-  std::uint64_t id = 0;
   Timestamp given_up;  // when its asker stops waiting
+  std::uint64_t id = 0;
   std::uint64_t wire_received = 0;
   std::uint32_t place = 0;  // of its conversation in the memory of replies
   bool identified = false;  // key, ID and place mean something
@@ -51,8 +54,9 @@ struct RequestCopy {
   [[nodiscard]] Sharing sharing() const noexcept { return sharing_of_attempt(bundles, attempt); }
 };
 
-/// A request that has been handed out, or anything else that is to be answered.
-struct Job {
+/// A request that has been handed out, or anything else that is to be answered: three lines of the
+/// processor's cache.
+struct alignas(64) Job {
   enum class State : std::uint8_t {
     free,
     open,     // the handler has it
@@ -71,7 +75,7 @@ class Responder::Engine {
 
   // responder_receive.cpp
   ReceiptResult handle_datagram(Timestamp now, const Incoming& incoming);
-  ReceiptResult handle_rest(Timestamp now);
+  [[gnu::always_inline]] ReceiptResult handle_rest(Timestamp now);
 
   // responder.cpp
   void handle_timeout(Timestamp now);
@@ -89,9 +93,6 @@ class Responder::Engine {
   bool ignore(Timestamp now, JobHandle handle);
   std::optional<ResponseTransmit> poll_transmit(Timestamp now, MutableBytes buffer);
   std::size_t reply_bytes_max(JobHandle handle) const noexcept;
-  static std::size_t reply_bytes_max(const RequestCopy& copy) noexcept {
-    return copy.format->reply_bytes_max[copy.origin.asker.address.is_v6() ? 1 : 0];
-  }
 
   std::size_t jobs() const noexcept { return taken_ - outgoing_; }
   std::size_t remembered_requests() const noexcept { return cache_.requests(); }
@@ -112,6 +113,11 @@ class Responder::Engine {
     std::uint16_t reason = 0;
     Duration retry_after{};
   };
+  /// What is remembered of a request, for a copy of it.
+  struct Account {
+    CachedReply* entry = nullptr;  // nullptr: nothing
+    bool its_own = false;          // the copy has come from the address that the entry tells of
+  };
   /// A message that waits to be sent. The payload of an identified reply stays in the cache until then.
   struct Leaving {
     Message message;
@@ -119,11 +125,14 @@ class Responder::Engine {
     Timestamp not_before;   // it waits for company until then
   };
 
-  // What arrives. Its copy stands in the spare job, where it stays if it is to stay.
-  [[gnu::noinline]] ReceiptResult receive(Timestamp now, Bytes bytes, bool continued);
-  [[gnu::noinline]] ReceiptResult receive_foreign(Timestamp now, Bytes bytes, bool continued);
+  // What arrives. Its copy stands in the spare job, which is one of the others once the next message comes.
+  [[gnu::always_inline]] ReceiptResult receive(Timestamp now);
+  [[gnu::noinline]] ReceiptResult receive_other(Timestamp now, Bytes bytes);
   [[gnu::always_inline]] ReceiptResult receive_message(Timestamp now, const Format& format,
-                                                       const RequestView& view, Bytes bytes, bool continued);
+                                                       const RequestView& view, Bytes bytes, Job& job);
+  [[gnu::noinline]] ReceiptResult not_taken(ReplyCache::Finding finding);
+  [[gnu::noinline]] Job* find_spare();
+  [[gnu::noinline]] void meet_format(const Format& format);
   [[gnu::noinline]] ReceiptResult drop(DropReason reason);
   [[gnu::always_inline]] ReceiptResult receive_identified(Timestamp now, const RequestView& view, Job& job);
   [[gnu::noinline]] ReceiptResult receive_repeat(CachedReply& entry);
@@ -134,14 +143,15 @@ class Responder::Engine {
   [[gnu::noinline]] ReplyCache::Lookup add_far_ahead(Timestamp now, std::uint64_t done_below,
                                                      Timestamp keep_until, Bytes cookie);
   RequestCopy& arriving() noexcept { return jobs_[spare_].copy; }
-  [[gnu::always_inline]] void note_arriving(RequestCopy& copy, const Format& format, const RequestView& view,
-                                            Bytes bytes, bool continued) const;
-  [[gnu::always_inline]] void take_spare(Job& job, Job::State state);
-  [[gnu::noinline]] std::uint32_t new_job();
   [[gnu::always_inline]] void offer(Timestamp now, const RequestView& view, Job& job);
 
   // what leaves
-  [[gnu::always_inline]] const Job* find_job(JobHandle handle) const noexcept;
+  static bool is_open(const Job& job, JobHandle handle) noexcept {
+    return job.state == Job::State::open && job.generation == handle.generation;
+  }
+  const Job* find_job(JobHandle handle) const noexcept {
+    return handle.slot < jobs_.size() && is_open(jobs_[handle.slot], handle) ? &jobs_[handle.slot] : nullptr;
+  }
   [[gnu::always_inline]] bool remember(Timestamp now, const RequestCopy& copy, CachedReply* entry,
                                        Bytes payload);
   [[gnu::noinline]] void release(Timestamp now, std::uint32_t slot, Bytes payload);
@@ -150,23 +160,26 @@ class Responder::Engine {
   }
   void send_off(Timestamp now, std::uint32_t slot, const Message& message);
   void close_job(std::uint32_t slot);
-  [[gnu::always_inline]] void free_job(std::uint32_t slot);
+  [[gnu::always_inline]] void free_job(Job& job, std::uint32_t slot);
   [[gnu::always_inline]] CachedReply* entry_of(const RequestCopy& copy);
+  Account account_of(const RequestCopy& copy) {
+    CachedReply* entry = entry_of(copy);
+    return {.entry = entry, .its_own = entry != nullptr && entry->asker == copy.origin.asker.address};
+  }
   PromptReply write(Timestamp now, const Leaving& leaving, MutableBytes buffer);
-  [[gnu::always_inline]] PromptReply write_reply(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+  [[gnu::always_inline]] PromptReply write_reply(Timestamp now, const RequestCopy& copy, Account account,
                                                  Bytes payload, MutableBytes buffer);
-  [[gnu::noinline]] PromptReply write_instead(Timestamp now, const RequestCopy& copy, CachedReply* entry,
+  [[gnu::noinline]] PromptReply write_instead(Timestamp now, const RequestCopy& copy, Account account,
                                               MutableBytes buffer);
   [[gnu::noinline]] PromptReply write_note(Timestamp now, const Message& message, const RequestCopy& copy,
-                                           CachedReply* entry, MutableBytes buffer);
+                                           Account account, MutableBytes buffer);
   [[gnu::always_inline]] PromptReply encode(Timestamp now, const Message& message, const RequestCopy& copy,
-                                            CachedReply* entry, Bytes payload, Bytes cookie,
+                                            Account account, Bytes payload, Bytes cookie,
                                             MutableBytes buffer);
   [[gnu::always_inline]] bool count_sent(ReplyKind kind, CachedReply* entry);
   void release_waiting(Timestamp now);
-  [[gnu::always_inline]] bool has_no_limit(const RequestCopy& copy, const CachedReply* entry) const noexcept;
-  bool within_amplification(const RequestCopy& copy, const CachedReply* entry,
-                            std::size_t wire) const noexcept;
+  [[gnu::always_inline]] bool has_no_limit(const RequestCopy& copy, Account account) const noexcept;
+  bool within_amplification(const RequestCopy& copy, Account account, std::size_t wire) const noexcept;
 
   // address verification
   KeyedHash::Digest cookie_for(Timestamp now, const Endpoint& peer, std::int64_t epochs_ago) const;
@@ -181,6 +194,7 @@ class Responder::Engine {
   }
 
   std::vector<Format> formats_;
+  bool holler_first_ = false;  // of them
   ResponderOptions options_;
   std::uint32_t life_;
   Timestamp born_;  // kNever until it is known
@@ -189,11 +203,12 @@ class Responder::Engine {
   Admission admission_;
   std::vector<Job> jobs_;
   std::vector<std::uint32_t> free_;
-  std::uint32_t spare_ = 0;  // a job beside the free ones, with the message that has just arrived
-  std::size_t taken_ = 0;    // jobs that are neither
+  std::uint32_t spare_ = 0;  // a job beside the free ones, with the message that has arrived last
+  std::size_t taken_ = 0;    // jobs that are not free
   TimerQueue held_;
-  Origin origin_;  // of the last datagram
-  Bytes rest_;     // of it
+  Origin origin_;                  // of the last datagram
+  Bytes rest_;                     // of it
+  std::size_t headers_bytes_ = 0;  // IP's and UDP's, where its next message is the first
   bool is_pending_ = false;
   IncomingRequest pending_;  // where it came from is that of the last datagram; no job once a copy has come
   Fifo<Leaving> leaving_;
@@ -202,9 +217,12 @@ class Responder::Engine {
   ResponderStats stats_;
 };
 
-/// What a datagram costs on the wire, for the amplification limit.
+/// What a datagram costs on the wire beside its payload, for the amplification limit.
+[[nodiscard]] constexpr std::size_t headers_bytes(const Endpoint& peer) noexcept {
+  return peer.address.is_v6() ? 48 : 28;  // IP header 40 or 20, UDP header 8
+}
 [[nodiscard]] constexpr std::size_t wire_bytes(const Endpoint& peer, std::size_t payload_bytes) noexcept {
-  return payload_bytes + (peer.address.is_v6() ? 48 : 28);  // IP header 40 or 20, UDP header 8
+  return payload_bytes + headers_bytes(peer);
 }
 
 }  // namespace holler

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <span>
+#include <utility>
 
 #include "base/check.hpp"
 #include "core/responder_engine.hpp"
@@ -10,9 +10,6 @@ namespace {
 /// Messages that wait to be sent, at most: one batch of arrivals makes far fewer, so that this is reached
 /// only where the owner never polls.
 constexpr std::size_t kLeavingMax = 1U << 16U;
-
-/// The slot of no job.
-constexpr std::uint32_t kNobody = 0xffffffff;
 
 }  // namespace
 
@@ -35,54 +32,68 @@ ReceiptResult Responder::Engine::handle_datagram(Timestamp now, const Incoming& 
              .interface = incoming.interface,
              .received = now - incoming.waited,
              .loopback = incoming.from.address.is_loopback()};
+  headers_bytes_ = incoming.continued ? 0 : headers_bytes(incoming.from);
+  find_spare();
   pending_.from = incoming.from;
   pending_.to = incoming.to;
   pending_.channel = incoming.channel;
   pending_.delivery = incoming.delivery;
-  return receive(now, incoming.bytes, incoming.continued);
+  rest_ = incoming.bytes;
+  return receive(now);
 }
 
-ReceiptResult Responder::Engine::handle_rest(Timestamp now) {
+inline ReceiptResult Responder::Engine::handle_rest(Timestamp now) {
   HOLLER_CHECK(!rest_.empty() && !is_pending_);
   ++stats_.bundled;
-  return receive(now, rest_, true);
+  headers_bytes_ = 0;
+  return receive(now);
 }
 
-ReceiptResult Responder::Engine::receive(Timestamp now, Bytes bytes, bool continued) {
-  // The first format is asked alone: what is its own, which is nearly all, is not moved about.
-  const Format& format = formats_.front();
-  return with_codec(*format.codec, [&] [[gnu::always_inline]] (const auto& codec) {
-    const RequestView view = codec.decode_request(bytes);
-    if (view.drop == DropReason::foreign) [[unlikely]]
-      return receive_foreign(now, bytes, continued);
-    return receive_message(now, format, view, bytes, continued);
-  });
+/// The first message of `rest_`.
+inline ReceiptResult Responder::Engine::receive(Timestamp now) {
+  Job* job = &jobs_[spare_];
+  if (job->state != Job::State::free) [[unlikely]]
+    job = find_spare();
+  // Nearly all that comes, of which nothing is moved about.
+  if (holler_first_ && HollerCodec::holds_request(rest_)) [[likely]]
+    return receive_message(now, formats_.front(), HollerCodec::read_request(rest_), rest_, *job);
+  return receive_other(now, std::exchange(rest_, {}));
 }
 
-/// What the first format does not know.
-ReceiptResult Responder::Engine::receive_foreign(Timestamp now, Bytes bytes, bool continued) {
-  rest_ = {};
-  for (const Format& format : std::span{formats_}.subspan(1)) {
+/// Whatever it may be.
+ReceiptResult Responder::Engine::receive_other(Timestamp now, Bytes bytes) {
+  for (const Format& format : formats_) {
     // What follows a message that tells where it ends is not plain text.
-    if (continued && !format.bundles) continue;
+    if (headers_bytes_ == 0 && !format.bundles) continue;
     const RequestView view = format.codec->decode_request(bytes);
-    if (view.drop != DropReason::foreign) return receive_message(now, format, view, bytes, continued);
+    if (view.drop != DropReason::foreign) return receive_message(now, format, view, bytes, jobs_[spare_]);
   }
   return drop(DropReason::foreign);
 }
 
 inline ReceiptResult Responder::Engine::receive_message(Timestamp now, const Format& format,
-                                                        const RequestView& view, Bytes bytes,
-                                                        bool continued) {
+                                                        const RequestView& view, Bytes bytes, Job& job) {
   rest_ = view.rest;
-  if (view.drop) return drop(*view.drop);
-  if (view.time_left != kForever && view.time_left <= now - origin_.received) {
+  if (view.drop) [[unlikely]]
+    return drop(*view.drop);
+  const Timestamp given_up = later(origin_.received, view.time_left);
+  if (given_up <= now) [[unlikely]]
     return drop(DropReason::expired);
-  }
-  if (outgoing_ >= kLeavingMax) return drop(DropReason::over_limit);
-  Job& job = jobs_[spare_];
-  note_arriving(job.copy, format, view, bytes, continued);
-  if (view.identified) return receive_identified(now, view, job);
+  if (outgoing_ >= kLeavingMax) [[unlikely]]
+    return drop(DropReason::over_limit);
+  if (origin_.codec != format.codec) [[unlikely]]
+    meet_format(format);
+  pending_.payload = view.payload;
+  RequestCopy& copy = job.copy;
+  copy.key = {view.conversation, view.number};
+  copy.id = view.id;
+  copy.given_up = given_up;
+  copy.wire_received = bytes.size() - view.rest.size() + headers_bytes_;
+  copy.identified = view.identified;
+  copy.bundles = view.bundles;
+  copy.attempt = view.attempt;
+  if (view.identified) [[likely]]
+    return receive_identified(now, view, job);
   if (jobs() >= options_.jobs_max) return decline_busy(options_.busy_retry);
   offer(now, view, job);
   return {.receipt = Receipt::request, .rest = rest_};
@@ -93,18 +104,28 @@ ReceiptResult Responder::Engine::drop(DropReason reason) {
   return {.receipt = Receipt::dropped, .drop = reason, .rest = rest_};
 }
 
-inline void Responder::Engine::note_arriving(RequestCopy& copy, const Format& format, const RequestView& view,
-                                             Bytes bytes, bool continued) const {
-  const std::size_t size = bytes.size() - view.rest.size();
-  copy.origin = origin_;
-  copy.format = &format;
-  copy.key = {view.conversation, view.number};
-  copy.id = view.id;
-  copy.given_up = later(origin_.received, view.time_left);
-  copy.wire_received = continued ? size : wire_bytes(origin_.asker, size);
-  copy.identified = view.identified;
-  copy.bundles = view.bundles;
-  copy.attempt = view.attempt;
+/// Leaves the spare job alone if it is one no more, and begins another with what is known of the datagram.
+Job* Responder::Engine::find_spare() {
+  if (jobs_[spare_].state != Job::State::free) {
+    if (free_.empty()) {
+      spare_ = static_cast<std::uint32_t>(jobs_.size());
+      jobs_.emplace_back();
+    } else {
+      spare_ = free_.back();
+      free_.pop_back();
+    }
+  }
+  jobs_[spare_].copy.origin = origin_;
+  return &jobs_[spare_];
+}
+
+/// A message of another format than the one before it, or the first of a datagram.
+void Responder::Engine::meet_format(const Format& format) {
+  pending_.codec = origin_.codec = format.codec;
+  origin_.reply_header_bytes = format.reply_header_bytes;
+  pending_.reply_bytes_max = origin_.reply_bytes_max =
+      format.reply_bytes_max[origin_.asker.address.is_v6() ? 1 : 0];
+  jobs_[spare_].copy.origin = origin_;
 }
 
 /// What is said in place of taking a request on that is not known; nullopt where nothing speaks against it.
@@ -133,42 +154,50 @@ ReplyCache::Lookup Responder::Engine::add_far_ahead(Timestamp now, std::uint64_t
 }
 
 inline ReceiptResult Responder::Engine::receive_identified(Timestamp now, const RequestView& view, Job& job) {
+  // Copies: a reference to a part of it, or a part handed on, would keep all of the view in memory.
+  const Bytes cookie{view.cookie.data(), view.cookie.size()};
+  const Duration time_left = view.time_left;
   const bool stranger = may_have_run_before(now, view.life);
   if (stranger || jobs() >= options_.jobs_max || cache_.crowded() || admission_.overloaded()) [[unlikely]] {
-    if (const auto note = objection(now, stranger, view.time_left, view.cookie)) return decline(*note);
+    if (const auto note = objection(now, stranger, time_left, cookie)) return decline(*note);
   }
   RequestCopy& copy = job.copy;
   const Address& asker = origin_.asker.address;
-  const Duration left = std::min(view.time_left, options_.time_left_max);
+  const Duration left = std::min(time_left, options_.time_left_max);
   const Timestamp keep_until = later(later(now, left), options_.datagram_lifetime);
   auto lookup = cache_.find_or_add(now, copy.key, view.done_below, view.id, asker, keep_until);
   if (lookup.finding == ReplyCache::Finding::full) [[unlikely]]
-    lookup = add_far_ahead(now, view.done_below, keep_until, view.cookie);
+    lookup = add_far_ahead(now, view.done_below, keep_until, cookie);
   const auto [finding, entry, place] = lookup;
-  switch (finding) {
-    case ReplyCache::Finding::done: return drop(DropReason::already_done);
-    case ReplyCache::Finding::wrong_id: return drop(DropReason::wrong_id);
-    case ReplyCache::Finding::full: return decline_busy(options_.busy_retry);
-    case ReplyCache::Finding::known:
-    case ReplyCache::Finding::fresh: break;
-  }
+  if (entry == nullptr) [[unlikely]]
+    return not_taken(finding);
   copy.place = place;
   const bool known = finding == ReplyCache::Finding::known;
-  if (known && entry->asker != asker) {
+  if (known && entry->asker != asker) [[unlikely]] {
     // One asker that has shown its address, or has sent much, must not be able to spend that on another's.
     entry->asker = asker;
     entry->verified = false;
     entry->wire_received = entry->wire_sent = 0;
   }
   entry->wire_received += copy.wire_received;
-  if (!entry->verified && !view.cookie.empty() && cookie_valid(now, origin_.asker, view.cookie)) {
+  if (!cookie.empty() && !entry->verified && cookie_valid(now, origin_.asker, cookie)) [[unlikely]] {
     entry->verified = true;
     ++stats_.verified;
   }
-  if (known) return receive_repeat(*entry);
+  if (known) [[unlikely]]
+    return receive_repeat(*entry);
   entry->job = spare_;
   offer(now, view, job);
   return {.receipt = Receipt::request, .rest = rest_};
+}
+
+/// What the memory of requests does not take.
+ReceiptResult Responder::Engine::not_taken(ReplyCache::Finding finding) {
+  switch (finding) {
+    case ReplyCache::Finding::done: return drop(DropReason::already_done);
+    case ReplyCache::Finding::wrong_id: return drop(DropReason::wrong_id);
+    default: return decline_busy(options_.busy_retry);
+  }
 }
 
 ReceiptResult Responder::Engine::receive_repeat(CachedReply& entry) {
@@ -177,7 +206,7 @@ ReceiptResult Responder::Engine::receive_repeat(CachedReply& entry) {
   switch (entry.state) {
     case CachedReply::State::at_work:
       jobs_[entry.job].copy = arriving();
-      pending_.job = {.slot = kNobody};
+      pending_.job = {.slot = 0, .generation = jobs_.front().generation - 1};  // none that is open
       decline({.kind = ReplyKind::working, .retry_after = options_.working_retry});
       return {.receipt = Receipt::repeat_working, .rest = rest_};
     case CachedReply::State::replied: note.kind = ReplyKind::reply; break;
@@ -196,27 +225,9 @@ ReceiptResult Responder::Engine::decline_busy(Duration retry_after) {
 
 /// What has arrived is answered without being handed out.
 ReceiptResult Responder::Engine::decline(const Message& note) {
-  const std::uint32_t slot = spare_;
-  take_spare(jobs_[slot], Job::State::leaving);
-  send_off(origin_.received, slot, note);
-  return {.receipt = Receipt::declined, .rest = rest_};
-}
-
-/// The spare job is one no more, and another one is. `job` is not to be used any more.
-inline void Responder::Engine::take_spare(Job& job, Job::State state) {
-  job.state = state;
   ++taken_;
-  if (free_.empty()) [[unlikely]] {
-    spare_ = new_job();
-  } else {
-    spare_ = free_.back();
-    free_.pop_back();
-  }
-}
-
-std::uint32_t Responder::Engine::new_job() {
-  jobs_.emplace_back();
-  return static_cast<std::uint32_t>(jobs_.size() - 1);
+  send_off(origin_.received, spare_, note);
+  return {.receipt = Receipt::declined, .rest = rest_};
 }
 
 /// Makes a request of what has arrived.
@@ -224,14 +235,17 @@ inline void Responder::Engine::offer(Timestamp now, const RequestView& view, Job
   ++stats_.requests;
   admission_.on_admitted();
   is_pending_ = true;
-  pending_.job = {spare_, job.generation};
-  pending_.codec = job.copy.format->codec;
+  pending_.job = {.slot = spare_, .generation = job.generation};
   pending_.identified = view.identified;
   pending_.attempt = view.attempt;
   pending_.time_left = job.copy.given_up == kNever ? kForever : job.copy.given_up - now;
-  pending_.payload = view.payload;
-  pending_.reply_bytes_max = reply_bytes_max(job.copy);
-  take_spare(job, Job::State::open);
+  job.state = Job::State::open;
+  ++taken_;
 }
+
+ReceiptResult Responder::handle_datagram(Timestamp now, const Incoming& incoming) {
+  return engine_->handle_datagram(now, incoming);
+}
+ReceiptResult Responder::handle_rest(Timestamp now) { return engine_->handle_rest(now); }
 
 }  // namespace holler

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -78,10 +79,12 @@ class Outbox {
   }
 
  private:
+  static constexpr std::size_t kNotesAtFirst = 64;
+
   [[nodiscard]] auto path_at(Timestamp now) {
     return [this, now](const Way& way) { return mtu_.payload_bytes(now, way.to.address); };
   }
-  void append(const Way& way, const Note& note, bool shares) {
+  [[gnu::always_inline]] void append(const Way& way, const Note& note, bool shares) {
     if (shares) [[likely]] {
       Bytes& bytes = datagrams_.back().bytes;
       bytes = {bytes.data(), bytes.size() + note.bytes};
@@ -89,16 +92,19 @@ class Outbox {
       begin(way, note.bytes);
     }
     used_ += note.bytes;
-    notes_.push_back(note);
+    if (noted_ == notes_.size()) [[unlikely]]
+      make_room();
+    notes_[noted_++] = note;
   }
-  void begin(const Way& way, std::size_t bytes) {
+  [[gnu::noinline]] void make_room() { notes_.resize(std::max(kNotesAtFirst, 2 * notes_.size())); }
+  [[gnu::noinline]] void begin(const Way& way, std::size_t bytes) {
     datagrams_.push_back(
         {.to = way.to, .from = way.from, .interface = way.interface, .bytes = {block_.get() + used_, bytes}});
-    first_notes_.push_back(notes_.size());
+    first_notes_.push_back(noted_);
   }
   template <class Call>
   void for_each_message(std::size_t datagram, Call&& call) {
-    const std::size_t end = datagram + 1 < first_notes_.size() ? first_notes_[datagram + 1] : notes_.size();
+    const std::size_t end = datagram + 1 < first_notes_.size() ? first_notes_[datagram + 1] : noted_;
     Bytes rest = datagrams_[datagram].bytes;
     for (std::size_t note = first_notes_[datagram]; note < end; ++note) {
       call(rest.first(notes_[note].bytes), notes_[note], datagrams_[datagram]);
@@ -109,8 +115,7 @@ class Outbox {
     if (count == datagrams_.size()) {
       datagrams_.clear();
       first_notes_.clear();
-      notes_.clear();
-      used_ = 0;
+      noted_ = used_ = 0;
       return;
     }
     const std::size_t notes = first_notes_[count];
@@ -119,7 +124,8 @@ class Outbox {
     };
     erase_first(datagrams_, count);
     erase_first(first_notes_, count);
-    erase_first(notes_, notes);
+    std::move(notes_.data() + notes, notes_.data() + noted_, notes_.data());
+    noted_ -= notes;
     for (std::size_t& first : first_notes_) first -= notes;
   }
 
@@ -130,7 +136,8 @@ class Outbox {
   PathMtu mtu_;
   std::vector<OutgoingDatagram> datagrams_;
   std::vector<std::size_t> first_notes_;  // of each datagram
-  std::vector<Note> notes_;
+  std::vector<Note> notes_;               // places, which are used again and never cleared
+  std::size_t noted_ = 0;                 // of them are taken, in the order of their messages
 };
 
 }  // namespace holler

@@ -1,36 +1,46 @@
 #include "runtime/reply_writer.hpp"
 
-#include <cstring>
 #include <utility>
+
+#include "base/small_copy.hpp"
 
 namespace holler {
 
 void ReplyWriter::append(Bytes bytes) {
-  if (bytes.size() > state_->payload_bytes_max - state_->payload_bytes) {
-    state_->too_large = true;
+  State& state = *state_;
+  if (bytes.size() > state.payload_bytes_max - state.payload_bytes) [[unlikely]] {
+    state.too_large = true;
     refuse(kReplyTooLarge);
     return;
   }
-  if (bytes.empty()) return;
-  std::memcpy(state_->memory.get() + state_->payload_bytes, bytes.data(), bytes.size());
-  state_->payload_bytes += bytes.size();
+  small_copy(state.memory.get() + state.payload_bytes, bytes);
+  state.payload_bytes += bytes.size();
 }
 
 void ReplyWriter::refuse(std::uint16_t reason) {
+  state_->usual = false;
   state_->decision.kind = Decision::Kind::refuse;
   state_->decision.reason = state_->too_large ? kReplyTooLarge : reason;
 }
 
 void ReplyWriter::busy(Duration retry_after) {
+  state_->usual = false;
   state_->decision.kind = Decision::Kind::busy;
   state_->decision.retry_after = retry_after;
 }
 
-void ReplyWriter::ignore() { state_->decision.kind = Decision::Kind::ignore; }
+void ReplyWriter::ignore() {
+  state_->usual = false;
+  state_->decision.kind = Decision::Kind::ignore;
+}
 
-void ReplyWriter::hold_back(Duration delay) { state_->hold_back = delay; }
+void ReplyWriter::hold_back(Duration delay) {
+  state_->usual = false;
+  state_->hold_back = delay;
+}
 
 DeferredReply ReplyWriter::defer() {
+  state_->usual = false;
   state_->deferred = true;
   DeferredReply reply;
   reply.ticket_ = std::make_unique<DeferredReply::Ticket>(

@@ -21,6 +21,7 @@ struct ReplyWriter::State {
   JobHandle job;
   std::size_t payload_bytes_max = 0;
   std::size_t payload_bytes = 0;  // written so far
+  bool usual = true;  // what is written is the reply, and leaves when the handler returns; or else:
   Decision decision;
   Duration hold_back{};
   bool too_large = false;
@@ -33,9 +34,12 @@ struct ReplyWriter::State {
     job = new_job;
     payload_bytes_max = bytes_max;
     payload_bytes = 0;
+    if (usual) [[likely]]
+      return;
     decision = {};
     hold_back = {};
     too_large = deferred = false;
+    usual = true;
   }
   [[nodiscard]] Bytes payload() const noexcept { return {memory.get(), payload_bytes}; }
 };

@@ -200,6 +200,36 @@ std::size_t ServingLoop::receive_one(Timestamp now, const ReceivedDatagram& data
   return take_in(now, incoming, handler);
 }
 
+inline void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Visit& visit,
+                                const Server::Handler& handler) {
+  writer_.begin(incoming.job, incoming.reply_bytes_max);
+  Request& request = visit.request;
+  request.payload = incoming.payload;
+  request.identified = incoming.identified;
+  request.attempt = incoming.attempt;
+  request.time_left = incoming.time_left;
+  ReplyWriter reply{writer_};
+  try {
+    handler(request, reply);
+  } catch (...) {  // not to be told "working" until its deadline, nor to be run again
+    handle_thrown(now);
+    throw;
+  }
+  if (!writer_.usual || !outbox_.has_room()) [[unlikely]] {
+    visit.likewise = false;
+    return handle_unusual(now);
+  }
+  const PromptReply written = responder_.reply_at_once(now, writer_.job, writer_.payload(), outbox_.room());
+  if (written.state != PromptReply::State::written) [[unlikely]]
+    return;
+  if (visit.likewise) [[likely]] {
+    outbox_.add_likewise(now, visit.back, written);
+  } else {
+    outbox_.add(now, visit.back, written);
+    visit.likewise = true;
+  }
+}
+
 /// All messages of a datagram, up to the first that another loop has to see.
 std::size_t ServingLoop::take_in(Timestamp now, Incoming incoming, const Server::Handler& handler) {
   // A broadcast is answered from the address that this host has on that network.
@@ -214,14 +244,14 @@ std::size_t ServingLoop::take_in(Timestamp now, Incoming incoming, const Server:
     const ReceiptResult result =
         messages++ == 0 ? responder_.handle_datagram(now, incoming) : responder_.handle_rest(now);
     if (options_.tracer) trace(now, incoming, result);
-    if (const IncomingRequest* taken = responder_.take_request()) {
+    if (const IncomingRequest* taken = responder_.take_request()) [[likely]] {
       handle(now, *taken, visit, handler);
     } else if (result.receipt != Receipt::dropped) {
       visit.likewise = false;
       write_queued(now);  // so that what comes next need not stand in a queue behind it
     }
+    if (result.rest.empty()) return messages;
     incoming.bytes = result.rest;
-    if (incoming.bytes.empty()) return messages;
   }
 }
 
@@ -262,40 +292,19 @@ void ServingLoop::take_strays(Timestamp now, const Server::Handler& handler) {
   }
 }
 
-void ServingLoop::handle(Timestamp now, const IncomingRequest& incoming, Visit& visit,
-                         const Server::Handler& handler) {
-  writer_.begin(incoming.job, incoming.reply_bytes_max);
-  Request& request = visit.request;
-  request.payload = incoming.payload;
-  request.identified = incoming.identified;
-  request.attempt = incoming.attempt;
-  request.time_left = incoming.time_left;
-  ReplyWriter reply{writer_};
-  try {
-    handler(request, reply);
-  } catch (...) {  // not to be told "working" until its deadline, nor to be run again
-    responder_.refuse(now, writer_.job, kHandlerFailed);
-    transmit(now);
-    publish();
-    throw;
-  }
+/// The handler wants something else than that its reply leaves now, or there is no room for it.
+void ServingLoop::handle_unusual(Timestamp now) {
   if (writer_.deferred) return;
   const bool held = writer_.hold_back > Duration::zero();
-  if (held || writer_.decision.kind != Decision::Kind::reply || !outbox_.has_room()) [[unlikely]] {
-    complete(now, writer_.job, writer_.decision, writer_.payload(),
-             held ? later(now, writer_.hold_back) : Timestamp::min());
-    visit.likewise = false;
-    write_queued(now);
-    return;
-  }
-  const PromptReply written = responder_.reply_at_once(now, writer_.job, writer_.payload(), outbox_.room());
-  if (written.state != PromptReply::State::written) return;
-  if (visit.likewise) {
-    outbox_.add_likewise(now, visit.back, written);
-  } else {
-    outbox_.add(now, visit.back, written);
-    visit.likewise = true;
-  }
+  complete(now, writer_.job, writer_.decision, writer_.payload(),
+           held ? later(now, writer_.hold_back) : Timestamp::min());
+  write_queued(now);
+}
+
+void ServingLoop::handle_thrown(Timestamp now) {
+  responder_.refuse(now, writer_.job, kHandlerFailed);
+  transmit(now);
+  publish();
 }
 
 void ServingLoop::complete(Timestamp now, JobHandle job, const Decision& decision, Bytes payload,

@@ -69,7 +69,10 @@ class ServingLoop {
   [[nodiscard]] ServingLoop* owner_of(Bytes message) const noexcept;
   void hand_in(const Incoming& incoming);
   void take_strays(Timestamp now, const Server::Handler& handler);
-  void handle(Timestamp now, const IncomingRequest& incoming, Visit& visit, const Server::Handler& handler);
+  [[gnu::always_inline]] void handle(Timestamp now, const IncomingRequest& incoming, Visit& visit,
+                                     const Server::Handler& handler);
+  [[gnu::noinline]] void handle_unusual(Timestamp now);
+  [[gnu::noinline]] void handle_thrown(Timestamp now);
   void complete(Timestamp now, JobHandle job, const Decision& decision, Bytes payload,
                 Timestamp not_before = Timestamp::min());
   void write_queued(Timestamp now);

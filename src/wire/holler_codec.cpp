@@ -17,6 +17,24 @@ const CodecTraits& HollerCodec::traits() const noexcept {
   return kTraits;
 }
 
+RequestView HollerCodec::decode_request(Bytes datagram) const {
+  using namespace format_v1;
+  if (holds_request(datagram)) return read_request(datagram);
+  const auto prefix = read_prefix(datagram);
+  if (!prefix) return {.drop = prefix_fault(datagram)};
+  if (Type{prefix->type()} != Type::request) return {.drop = DropReason::unknown_type};
+  if (datagram.size() < kRequestHeaderBytes) return {.drop = DropReason::malformed};
+  RequestView view;
+  const std::byte* const data = datagram.data();
+  const bool numbered = load_number<std::uint32_t>(data + 32) < load_number<std::uint64_t>(data + 16);
+  // Cut off, as ICMP quotes it: whose it is can be told all the same.
+  if (numbered && datagram.size() < request_header_bytes(*prefix) + prefix->word()) {
+    view = request_view(data, {}, {}, {});
+  }
+  view.drop = DropReason::malformed;
+  return view;
+}
+
 DropReason format_v1::prefix_fault(Bytes datagram) noexcept {
   if (datagram.size() < 2 || load_number<std::uint16_t>(datagram.data()) != kMagic)
     return DropReason::foreign;
