@@ -115,6 +115,10 @@ void Requester::Engine::expire(Timestamp now, std::uint32_t slot) {
     return;
   }
   if (request.state == RequestState::in_flight) {
+    if (now < request.due) {
+      free_place(now, slot);
+      return;
+    }
     if (wait_longer(now, slot) || (!exhausted && hold_back(now, slot))) return;
     give_up(now, slot);
     if (exhausted) {
@@ -195,7 +199,10 @@ inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t
   const Duration wait = enter_datagram(now, request, sharing, *bytes);
   request.sent_at(request.attempts) = now;
   request.state = RequestState::in_flight;
-  timers_.set(slot, std::min(later(now, wait), request.deadline));
+  request.due = std::min(later(now, wait), request.deadline);
+  timers_.set(slot, request.due);
+  if (request.doublings > 0) [[unlikely]]
+    free_place(now, slot);
   ++stats_.transmitted;
   out.request = {slot, request.generation};
   out.to = peer.endpoint;

@@ -275,6 +275,7 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
     peer.window.on_answer(peer.in_flight);
   }
   peer.window.on_heard();
+  peer.heard = now;
   // Karn's rule (RFC 6298 §3): a sample only where it is certain which transmission was answered.
   std::uint32_t answered = view.attempt;
   if (answered == 0 && request.attempts == 1) answered = 1;
@@ -292,7 +293,7 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
     peer.rtt.on_late_sample(counted);
     // Copies before the one that was answered may be lost.
     const std::uint32_t late = request.given_up >= answered ? request.given_up - answered + 1 : 0;
-    peer.window.on_late_answer(request.episode, std::min(request.losses, late));
+    peer.window.on_late_answer(request.episode, std::min<std::uint32_t>(request.losses, late));
   } else if (request.leads) {
     // One sample for each datagram: RFC 6298 §2.3 forgets by the number of samples, and those of one trip are
     // one (RFC 7323, appendix G).

@@ -19,6 +19,25 @@ constexpr std::uint32_t kHeldDoublings = 2;
 
 }  // namespace
 
+/// Whoever repeats waits for twice as long each time, but a datagram is under way for no longer than the path
+/// takes (RFC 5681 §2 counts what is in the network). So the place of a copy whose wait was doubled is another's
+/// once the path's own time-out has passed; in silence, once that and as much as the silence had lasted before,
+/// so that the waits of a path that says nothing double (RFC 8085 §3.1.1). The request waits until it is due.
+void Requester::Engine::free_place(Timestamp now, std::uint32_t slot) {
+  RequestSlot& request = slots_[slot];
+  if (!request.leads || options_.uncontrolled) return timers_.set(slot, request.due);
+  const Peer& peer = peers_[request.peer];
+  const Timestamp sent = request.sent_at(request.attempts);
+  Timestamp until = later(sent, std::max(peer.rtt.timeout(request.first_wait), request.first_wait));
+  const bool silent = now > sent && peer.heard < sent;
+  if (silent) until = peer.heard == Timestamp::min() ? request.due : later(until, sent - peer.heard);
+  if (now < until) return timers_.set(slot, std::min(until, request.due));
+  count_loss(now, request);
+  request.leads = false;
+  vacate(request.peer);
+  timers_.set(slot, request.due);
+}
+
 /// The path has become slower since the request was sent, as other answers have shown: what it was to wait
 /// for was too short, and the gaps double from what is known now.
 /// @return false if it has waited for long enough in any case
@@ -32,7 +51,8 @@ bool Requester::Engine::wait_longer(Timestamp now, std::uint32_t slot) {
   const Timestamp due =
       later(request.sent_at(request.attempts), request.backoff().interval(request.doublings, *random_));
   if (due <= now) return false;
-  timers_.set(slot, std::min(due, request.deadline));
+  request.due = std::min(due, request.deadline);
+  timers_.set(slot, request.due);
   return true;
 }
 
@@ -50,8 +70,12 @@ bool Requester::Engine::hold_back(Timestamp now, std::uint32_t slot) {
     peer.probes = 1;
     return false;
   }
-  request.timed_out = request.attempts;
-  leave(slot);
+  if (request.given_up == request.attempts) {
+    give_up(now, slot);  // its place is another's
+  } else {
+    request.timed_out = request.attempts;
+    leave(slot);
+  }
   timers_.set(slot, request.deadline);
   append(peer, slot, RequestState::doubted);
   return true;
@@ -75,7 +99,7 @@ bool Requester::Engine::pass_on(Timestamp now, std::uint32_t slot) {
   give_up(now, slot);
   timers_.set(slot, slots_[slot].deadline);
   append(peer, slot, RequestState::doubted);
-  give_up(now, next);
+  give_up_doubted(now, next);
   slots_[next].doublings = std::max(slots_[next].doublings, slots_[slot].doublings);
   push_repeat(next);
   peer.probe = next;
@@ -86,22 +110,31 @@ bool Requester::Engine::pass_on(Timestamp now, std::uint32_t slot) {
 /// Until its wait has passed.
 Duration Requester::Engine::probe_takes(Timestamp now, std::uint32_t slot) const noexcept {
   const RequestSlot& probe = slots_[slot];
-  if (probe.state == RequestState::in_flight) return timers_.of(slot) - now;
+  if (probe.state == RequestState::in_flight) return probe.due - now;
   return probe.backoff().nominal(probe.doublings);  // it waits for a place in the window
+}
+
+/// The last copy is taken for lost.
+void Requester::Engine::count_loss(Timestamp now, RequestSlot& request) {
+  request.timed_out = request.attempts;
+  if (std::exchange(request.given_up, request.attempts) == request.attempts) return;  // it is lost once
+  CongestionWindow& window = peers_[request.peer].window;
+  window.on_loss(now, request.sent_at(request.attempts));
+  if (std::exchange(request.episode, window.episode()) != window.episode()) request.losses = 0;
+  if (request.losses < 255) ++request.losses;
 }
 
 void Requester::Engine::give_up(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
-  CongestionWindow& window = peers_[request.peer].window;
-  if (request.given_up != request.attempts) {  // one copy is lost once
-    window.on_loss(now, request.sent_at(request.attempts));
-    if (std::exchange(request.episode, window.episode()) != window.episode()) request.losses = 0;
-    ++request.losses;
-  }
-  request.timed_out = request.attempts;
-  request.given_up = request.attempts;
+  count_loss(now, request);
   leave(slot);
   if (request.doublings < 255) ++request.doublings;
+}
+
+/// It may have been given up before it was doubted.
+void Requester::Engine::give_up_doubted(Timestamp now, std::uint32_t slot) {
+  if (slots_[slot].given_up == slots_[slot].attempts) return leave(slot);
+  give_up(now, slot);
 }
 
 /// The peer has been heard, or the probe has gone unanswered for as long as it was to wait.
@@ -116,11 +149,7 @@ void Requester::Engine::settle(Timestamp now, std::uint32_t peer_index) {
       request.state = RequestState::in_flight;
       peer.in_flight += request.leads ? 1 : 0;
     } else {
-      if (request.given_up == request.attempts) {
-        unlink(peer, request);
-      } else {
-        give_up(now, slot);
-      }
+      give_up_doubted(now, slot);
       push_repeat(slot);
     }
   }

@@ -135,6 +135,17 @@ void Oracle::check_gap(AskLedger& ask, Timestamp now) {
   }
 }
 
+/// Whether the last copy may still be in the network: until its wait has passed, where that is the path's. A
+/// longer one says nothing of the path: then until the first wait has passed, and in silence as much as the
+/// silence had lasted when it was sent.
+bool Oracle::under_way(const PeerLedger& peer, const AskLedger& ask, Timestamp now) noexcept {
+  if (!ask.in_flight || now >= ask.quiet_until) return false;
+  if (ask.doublings == 0) return true;
+  const Timestamp passed = later(ask.sent, ask.first_wait);
+  if (peer.heard_last >= ask.sent) return now < passed;
+  return peer.heard_last == Timestamp::min() || now < later(passed, ask.sent - peer.heard_last);
+}
+
 /// An upper bound of the window, from what a bystander sees: one more for each datagram that is answered, and
 /// half of it where a question was sent again because nothing came; 2 where nothing at all came since the
 /// time before.
@@ -145,8 +156,7 @@ void Oracle::check_window(AskLedger& ask, Timestamp now, bool loss) {
   }
   if (loss) note_loss(peer, ask, now);
   std::erase_if(peer.in_flight, [&](std::uint32_t index) {
-    const AskLedger& other = asks_[index];
-    return !other.in_flight || now >= other.quiet_until || &other == &ask;
+    return !under_way(peer, asks_[index], now) || &asks_[index] == &ask;
   });
   ask.in_flight = true;
   ask.heard_at_send = peer.heard;
@@ -188,8 +198,10 @@ void Oracle::note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now) {
 void Oracle::note_heard(AskLedger& ask, const ReplyView& view) {
   PeerLedger& peer = peers_[{ask.key.host, ask.key.life, ask.peer}];
   ++peer.heard;
-  peer.heard_since_reduction = std::min(peer.heard_since_reduction, world_.clock(*ask.client));
+  const Timestamp now = world_.clock(*ask.client);
+  peer.heard_since_reduction = std::min(peer.heard_since_reduction, now);
   peer.opened += ask.in_flight && ask.leads ? 1 : 0;
+  peer.heard_last = now;
   const bool late = view.attempt >= 1 && view.attempt <= ask.given_up && !ask.heard;
   ask.heard = true;
   if (!late) return;

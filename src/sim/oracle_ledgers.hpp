@@ -98,6 +98,7 @@ struct ReductionLedger {
 struct PeerLedger {
   std::uint64_t conversation = 0;  // another one: the client had forgotten the peer
   std::uint64_t heard = 0;         // answers of any kind
+  Timestamp heard_last = Timestamp::min();
   std::uint64_t opened = 0;        // of them, the first of their datagrams
   std::uint64_t window = 10;       // RFC 6928 §2, and docs/limits.md
   std::uint64_t opened_at_reduction = 0;
