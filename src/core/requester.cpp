@@ -109,7 +109,7 @@ void Requester::Engine::handle_timeout(Timestamp now) {
 
 void Requester::Engine::expire(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
-  const bool exhausted = request.attempts_max != 0 && request.attempts >= request.attempts_max;
+  const bool exhausted = is_last_copy(request);
   if (now >= request.deadline) {
     end(now, slot, silent_outcome(request));
     return;

@@ -196,6 +196,9 @@ class Requester::Engine {
   Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept {
     return peer.rtt.timeout(request.first_wait > Duration::zero() ? request.first_wait : initial_wait_);
   }
+  static bool is_last_copy(const RequestSlot& request) noexcept {
+    return request.attempts_max != 0 && request.attempts >= request.attempts_max;
+  }
   void expire(Timestamp now, std::uint32_t slot);
   RequestEvent& end(Timestamp now, std::uint32_t slot, Outcome outcome);
   [[gnu::always_inline]] RequestEvent& finish(Timestamp now, std::uint32_t slot, RequestSlot& request,
@@ -203,6 +206,7 @@ class Requester::Engine {
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
 
   // requester_silence.cpp: what silence means
+  void shorten_waits(Timestamp now, const Peer& peer);
   void free_place(Timestamp now, std::uint32_t slot);
   void count_loss(Timestamp now, RequestSlot& request);
   bool wait_longer(Timestamp now, std::uint32_t slot);

@@ -289,6 +289,7 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
   if (view.hold < Duration::zero()) network = total;
   if (view.hold > total) network = Duration::zero();
   const Duration counted = total - network < kHoldCountedMax ? total : network + kHoldCountedMax;
+  const bool known = peer.rtt.has_sample();
   if (answered <= request.timed_out && !request.heard) [[unlikely]] {
     peer.rtt.on_late_sample(counted);
     // Copies before the one that was answered may be lost.
@@ -299,6 +300,8 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
     // one (RFC 7323, appendix G).
     peer.rtt.on_sample(counted);
   }
+  if (!known) [[unlikely]]
+    shorten_waits(now, peer);
   return network;
 }
 

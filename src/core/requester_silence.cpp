@@ -19,10 +19,30 @@ constexpr std::uint32_t kHeldDoublings = 2;
 
 }  // namespace
 
+/// The path's time is known for the first time. What was sent before waits for no longer than that (RFC 6298
+/// §5.3), but for last copies: those who count them want each to have its time.
+void Requester::Engine::shorten_waits(Timestamp now, const Peer& peer) {
+  for (std::uint64_t number = peer.numbers.done_below(); number < peer.numbers.next(); ++number) {
+    const auto slot = peer.numbers.find(number);
+    if (!slot) continue;
+    RequestSlot& request = slots_[*slot];
+    if (request.attempts == 0) return;  // nor was any with a higher number sent
+    const Duration learned = peer.rtt.timeout(request.first_wait);
+    if (learned >= request.first_wait || is_last_copy(request)) continue;
+    request.first_wait = learned;
+    if (request.state != RequestState::in_flight) continue;
+    const Duration wait = request.backoff().interval(request.doublings, *random_);
+    request.due = std::min(std::max(now, later(request.sent_at(request.attempts), wait)), request.due);
+    timers_.set(*slot, request.due);
+    if (request.doublings > 0) free_place(now, *slot);
+  }
+}
+
 /// Whoever repeats waits for twice as long each time, but a datagram is under way for no longer than the path
-/// takes (RFC 5681 §2 counts what is in the network). So the place of a copy whose wait was doubled is another's
-/// once the path's own time-out has passed; in silence, once that and as much as the silence had lasted before,
-/// so that the waits of a path that says nothing double (RFC 8085 §3.1.1). The request waits until it is due.
+/// takes (RFC 5681 §2 counts what is in the network). So the place of a copy whose wait was doubled is
+/// another's once the path's own time-out has passed; in silence, once that and as much as the silence had
+/// lasted before, so that the waits of a path that says nothing double (RFC 8085 §3.1.1). The request waits
+/// until it is due.
 void Requester::Engine::free_place(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   if (!request.leads || options_.uncontrolled) return timers_.set(slot, request.due);

@@ -108,6 +108,7 @@ class Oracle final : public Witness {
   void check_window(AskLedger& ask, Timestamp now, bool loss);
   void note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now);
   void note_heard(AskLedger& ask, const ReplyView& view);
+  void note_time(PeerLedger& peer, const AskLedger& ask, const ReplyView& view);
   void note_repeat_at_once(AskLedger& ask);
   void note_arrival(ServerLedger& server, const Sighting& sighting);
   void check_memory();
