@@ -195,6 +195,7 @@ inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t
 
   const Sharing sharing = sharing_of_attempt(peer.bundles, request.attempts);
   request.leads = !joins;
+  request.holds_place = !joins;
   peer.in_flight += joins ? 0U : 1U;
   const Duration wait = enter_datagram(now, request, sharing, *bytes);
   request.sent_at(request.attempts) = now;

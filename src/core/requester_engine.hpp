@@ -40,6 +40,7 @@ struct RequestCourse {
   bool doubtful = false;      // there are copies that a server may have run which is not the one of `life`
   bool heard = false;
   bool leads = false;                // its last copy was the first in its datagram, and stands for it
+  bool holds_place = false;          // that one counts as under way
   std::uint8_t losses = 0;           // how often it was taken for lost in `episode`: up to 255
   std::uint8_t repeats_granted = 0;  // at once, for "verify", "restarted", a smaller path MTU
   std::uint8_t doublings = 0;        // as many as count: no wait doubles 255 times
@@ -325,7 +326,7 @@ inline void Requester::Engine::vacate(std::uint32_t index) {
 inline void Requester::Engine::leave(std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   if (request.state == RequestState::in_flight) {
-    if (request.leads) vacate(request.peer);
+    if (request.holds_place) vacate(request.peer);
   } else if (request.state == RequestState::fresh || request.state == RequestState::repeat ||
              request.state == RequestState::doubted) {
     unlink(peers_[request.peer], request);

@@ -271,7 +271,7 @@ inline bool Requester::Engine::learn_life(Timestamp now, RequestSlot& request, P
 inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request, Peer& peer,
                                                         const ReplyView& view) {
   // "Busy" says that the path has room and the server has not: no reason to send it more.
-  if (request.state == RequestState::in_flight && request.leads && view.kind != ReplyKind::busy) {
+  if (request.state == RequestState::in_flight && request.holds_place && view.kind != ReplyKind::busy) {
     peer.window.on_answer(peer.in_flight);
   }
   peer.window.on_heard();

@@ -45,7 +45,7 @@ void Requester::Engine::shorten_waits(Timestamp now, const Peer& peer) {
 /// until it is due.
 void Requester::Engine::free_place(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
-  if (!request.leads || options_.uncontrolled) return timers_.set(slot, request.due);
+  if (!request.holds_place || options_.uncontrolled) return timers_.set(slot, request.due);
   const Peer& peer = peers_[request.peer];
   const Timestamp sent = request.sent_at(request.attempts);
   Timestamp until = later(sent, std::max(peer.rtt.timeout(request.first_wait), request.first_wait));
@@ -53,7 +53,7 @@ void Requester::Engine::free_place(Timestamp now, std::uint32_t slot) {
   if (silent) until = peer.heard == Timestamp::min() ? request.due : later(until, sent - peer.heard);
   if (now < until) return timers_.set(slot, std::min(until, request.due));
   count_loss(now, request);
-  request.leads = false;
+  request.holds_place = false;
   vacate(request.peer);
   timers_.set(slot, request.due);
 }
@@ -167,6 +167,7 @@ void Requester::Engine::settle(Timestamp now, std::uint32_t peer_index) {
     if (wait_longer(now, slot)) {
       unlink(peer, request);
       request.state = RequestState::in_flight;
+      request.holds_place = request.leads;
       peer.in_flight += request.leads ? 1 : 0;
     } else {
       give_up_doubted(now, slot);
