@@ -207,7 +207,7 @@ class Requester::Engine {
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
 
   // requester_silence.cpp: what silence means
-  void shorten_waits(Timestamp now, const Peer& peer);
+  void shorten_waits(Timestamp now, const Peer& peer, const RequestSlot& answered);
   void free_place(Timestamp now, std::uint32_t slot);
   void count_loss(Timestamp now, RequestSlot& request);
   bool wait_longer(Timestamp now, std::uint32_t slot);

@@ -301,7 +301,7 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
     peer.rtt.on_sample(counted);
   }
   if (!known) [[unlikely]]
-    shorten_waits(now, peer);
+    shorten_waits(now, peer, request);
   return network;
 }
 

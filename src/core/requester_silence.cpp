@@ -21,7 +21,8 @@ constexpr std::uint32_t kHeldDoublings = 2;
 
 /// The path's time is known for the first time. What was sent before waits for no longer than that (RFC 6298
 /// §5.3), but for last copies: those who count them want each to have its time.
-void Requester::Engine::shorten_waits(Timestamp now, const Peer& peer) {
+/// @param answered  whose answer has shown it
+void Requester::Engine::shorten_waits(Timestamp now, const Peer& peer, const RequestSlot& answered) {
   for (std::uint64_t number = peer.numbers.done_below(); number < peer.numbers.next(); ++number) {
     const auto slot = peer.numbers.find(number);
     if (!slot) continue;
@@ -30,7 +31,7 @@ void Requester::Engine::shorten_waits(Timestamp now, const Peer& peer) {
     const Duration learned = peer.rtt.timeout(request.first_wait);
     if (learned >= request.first_wait || is_last_copy(request)) continue;
     request.first_wait = learned;
-    if (request.state != RequestState::in_flight) continue;
+    if (request.state != RequestState::in_flight || &request == &answered) continue;
     const Duration wait = request.backoff().interval(request.doublings, *random_);
     request.due = std::min(std::max(now, later(request.sent_at(request.attempts), wait)), request.due);
     timers_.set(*slot, request.due);
@@ -40,9 +41,9 @@ void Requester::Engine::shorten_waits(Timestamp now, const Peer& peer) {
 
 /// Whoever repeats waits for twice as long each time, but a datagram is under way for no longer than the path
 /// takes (RFC 5681 §2 counts what is in the network). So the place of a copy whose wait was doubled is
-/// another's once the path's own time-out has passed; in silence, once that and as much as the silence had
-/// lasted before, so that the waits of a path that says nothing double (RFC 8085 §3.1.1). The request waits
-/// until it is due.
+/// another's once the path's own time-out has passed; where nothing was heard since it was sent, once that
+/// has passed and as much as the silence had lasted by then, so that the places of a silent path are free
+/// less and less often (RFC 8085 §3.1.1). The request itself waits until it is due.
 void Requester::Engine::free_place(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   if (!request.holds_place || options_.uncontrolled) return timers_.set(slot, request.due);
@@ -91,7 +92,7 @@ bool Requester::Engine::hold_back(Timestamp now, std::uint32_t slot) {
     return false;
   }
   if (request.given_up == request.attempts) {
-    give_up(now, slot);  // its place is another's
+    give_up(now, slot);  // as its place was
   } else {
     request.timed_out = request.attempts;
     leave(slot);
