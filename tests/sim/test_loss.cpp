@@ -151,7 +151,9 @@ TEST_F(Losses, OfAThirdOfAllCopiesLeaveATailOfDoubledWaits) {
       EXPECT_LE(near.of_99, loss == 20 ? 600ms : 75ms) << loss << " %, " << outstanding;
       EXPECT_LE(far.of_99, loss == 20 ? 4s : 700ms) << loss << " %, " << outstanding;
       EXPECT_LE(near.of_999, loss == 20 ? 2s : 250ms) << loss << " %, " << outstanding;
-      if (loss < 20) EXPECT_LE(far.of_999, 1500ms) << loss << " %, " << outstanding;
+      if (loss < 20) {
+        EXPECT_LE(far.of_999, 1500ms) << loss << " %, " << outstanding;
+      }
       EXPECT_LE(near.unanswered, loss == 20 ? 8U : 0U);
       EXPECT_LE(far.unanswered, loss == 20 ? 48U : 0U);
     }
