@@ -157,8 +157,9 @@ void Oracle::check_window(AskLedger& ask, Timestamp now, bool loss) {
   if (peer.conversation != ask.conversation) {
     peer = {.conversation = ask.conversation, .longest_wait = peer.longest_wait};
   }
-  if (ask.attempts == 0 && !peer.timed)
-    peer.untimed.push_back(static_cast<std::uint32_t>(&ask - asks_.data()));
+  // Without conversations it cannot be seen that the client has forgotten the peer.
+  const bool known = peer.timed && ask.codec->traits().numbered;
+  if (ask.attempts == 0 && !known) peer.untimed.push_back(static_cast<std::uint32_t>(&ask - asks_.data()));
   if (loss) note_loss(peer, ask, now);
   std::erase_if(peer.in_flight, [&](std::uint32_t index) {
     return !under_way(peer, asks_[index], now) || &asks_[index] == &ask;
