@@ -46,8 +46,9 @@ void Requester::Engine::shorten_waits(Timestamp now, const Peer& peer, const Req
 /// less and less often (RFC 8085 §3.1.1). The request itself waits until it is due.
 void Requester::Engine::free_place(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
-  if (!request.holds_place || options_.uncontrolled) return timers_.set(slot, request.due);
   const Peer& peer = peers_[request.peer];
+  const bool wanted = request.holds_place && peer.outstanding > 1 && !options_.uncontrolled;
+  if (!wanted) return timers_.set(slot, request.due);
   const Timestamp sent = request.sent_at(request.attempts);
   Timestamp until = later(sent, std::max(peer.rtt.timeout(request.first_wait), request.first_wait));
   const bool silent = now > sent && peer.heard < sent;
