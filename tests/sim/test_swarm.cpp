@@ -93,7 +93,7 @@ struct Known {
 // sanitizers. A change of the engine or of the scenarios changes them: when it was meant to, take the new
 // ones from what HOLLER_SWARM_PRINT=1 build/release/bin/holler_sim_tests --gtest_filter=Swarm.Replays* says.
 constexpr std::array kKnown{
-    Known{1, 0x5d3b64e9e7939643},   Known{2, 0xde3c6542abea4e71},    Known{3, 0xc368306580309d94},
+    Known{1, 0x5d3b64e9e7939643},   Known{2, 0xde3c6542abea4e71},    Known{3, 0x47827b1ba4164998},
     Known{7, 0x56723cc01b4d48f1},   Known{10, 0x267bebfc100622b8},   Known{76, 0xf38d2e51f9cfddb9},
     Known{773, 0xe3ad8c33e013b048}, Known{1009, 0xf16b07f5c6ea41a6},
 };
