@@ -36,8 +36,8 @@ struct RequestOptions {
   /// From `start` until the request ends without an answer. 10 s: long enough for several tries at a slow
   /// or lossy peer, short enough for a person to wait.
   Duration deadline = std::chrono::seconds{10};
-  /// The first wait toward a peer whose round-trip time is unknown; 0 for the protocol's own, which is 1 s
-  /// unless its standard says otherwise (RFC 8085 §3.1.1).
+  /// The first wait toward a peer whose round-trip time is unknown, unless it becomes known meanwhile; 0 for
+  /// the protocol's own, which is 1 s unless its standard says otherwise (RFC 8085 §3.1.1).
   Duration first_wait{};
   /// Transmissions at most; 0 for as many as the deadline allows.
   std::uint32_t attempts_max = 0;

@@ -40,6 +40,7 @@ struct Peer {
   std::uint32_t probe = kNone;  // the request that is asked again for a whole silent flight
   std::uint32_t probes = 0;     // one after the other, since anything was heard
   Timestamp heard_sent = Timestamp::min();  // when the latest of all copies that were answered was sent
+  Timestamp heard = Timestamp::min();       // when anything came from it last
   std::uint32_t outstanding = 0;            // requests that have not ended
   std::uint32_t in_flight = 0;              // datagrams under way
   std::array<std::byte, 32> cookie{};

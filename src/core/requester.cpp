@@ -109,12 +109,16 @@ void Requester::Engine::handle_timeout(Timestamp now) {
 
 void Requester::Engine::expire(Timestamp now, std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
-  const bool exhausted = request.attempts_max != 0 && request.attempts >= request.attempts_max;
+  const bool exhausted = is_last_copy(request);
   if (now >= request.deadline) {
     end(now, slot, silent_outcome(request));
     return;
   }
   if (request.state == RequestState::in_flight) {
+    if (now < request.due) {
+      free_place(now, slot);
+      return;
+    }
     if (wait_longer(now, slot) || (!exhausted && hold_back(now, slot))) return;
     give_up(now, slot);
     if (exhausted) {
@@ -191,11 +195,15 @@ inline void Requester::Engine::transmit(Timestamp now, Peer& peer, std::uint32_t
 
   const Sharing sharing = sharing_of_attempt(peer.bundles, request.attempts);
   request.leads = !joins;
+  request.holds_place = !joins;
   peer.in_flight += joins ? 0U : 1U;
   const Duration wait = enter_datagram(now, request, sharing, *bytes);
   request.sent_at(request.attempts) = now;
   request.state = RequestState::in_flight;
-  timers_.set(slot, std::min(later(now, wait), request.deadline));
+  request.due = std::min(later(now, wait), request.deadline);
+  timers_.set(slot, request.due);
+  if (request.doublings > 0) [[unlikely]]
+    free_place(now, slot);
   ++stats_.transmitted;
   out.request = {slot, request.generation};
   out.to = peer.endpoint;

@@ -31,15 +31,17 @@ struct RequestCourse {
   static constexpr std::size_t kSendTimes = 4;
 
   RequestState state = RequestState::free;
-  bool promiscuous = false;
-  bool repeatable = false;
-  bool doubtful = false;  // there are copies that a server may have run which is not the one of `life`
+  bool promiscuous : 1 = false;
+  bool repeatable : 1 = false;
+  bool heard_busy : 1 = false;
+  bool soft_error : 1 = false;
+  bool forbidden : 1 = false;
+  bool id_spent : 1 = false;  // guessed at too often: nothing is believed until a repeat has a new one
+  bool doubtful = false;      // there are copies that a server may have run which is not the one of `life`
   bool heard = false;
-  bool heard_busy = false;
-  bool soft_error = false;
-  bool forbidden = false;
   bool leads = false;                // its last copy was the first in its datagram, and stands for it
-  bool id_spent = false;             // guessed at too often: nothing is believed until a repeat has a new one
+  bool holds_place = false;          // that one counts as under way
+  std::uint8_t losses = 0;           // how often it was taken for lost in `episode`: up to 255
   std::uint8_t repeats_granted = 0;  // at once, for "verify", "restarted", a smaller path MTU
   std::uint8_t doublings = 0;        // as many as count: no wait doubles 255 times
   std::uint32_t peer = kNone;
@@ -51,7 +53,6 @@ struct RequestCourse {
   std::uint32_t timed_out = 0;  // the last attempt whose wait has passed in silence
   std::uint32_t given_up = 0;   // the last that was taken for lost
   std::uint32_t episode = 0;    // of the window, in which it was last taken for lost
-  std::uint32_t losses = 0;     // how often in that
   std::uint32_t life = 0;       // that its copies name; 0 until the peer has told one
   std::uint32_t mismatches = 0;
   std::uint32_t guesses = 0;     // of them, wrong IDs from the right endpoint, for this ID
@@ -60,6 +61,7 @@ struct RequestCourse {
   std::uint64_t id = 0;
   Timestamp started;
   Timestamp deadline;
+  Timestamp due;          // while in flight: when the wait of its last copy has passed
   Timestamp exposed;      // when the first copy was sent that a former life may have run
   Duration first_wait{};  // 0 until the first transmission, which fixes it: the gaps double from there
   Duration backoff_max{};
@@ -173,6 +175,7 @@ class Requester::Engine {
   void unlink(Peer& peer, RequestSlot& request);
   static ListEnds& list_of(Peer& peer, RequestState state) noexcept;
   void push_repeat(std::uint32_t slot);
+  void vacate(std::uint32_t index);
   void leave(std::uint32_t slot);
   void queue_peer(std::uint32_t index);
   [[gnu::always_inline]] void queue_fresh(Timestamp now, std::uint32_t index);
@@ -194,6 +197,9 @@ class Requester::Engine {
   Duration first_wait(const RequestSlot& request, const Peer& peer) const noexcept {
     return peer.rtt.timeout(request.first_wait > Duration::zero() ? request.first_wait : initial_wait_);
   }
+  static bool is_last_copy(const RequestSlot& request) noexcept {
+    return request.attempts_max != 0 && request.attempts >= request.attempts_max;
+  }
   void expire(Timestamp now, std::uint32_t slot);
   RequestEvent& end(Timestamp now, std::uint32_t slot, Outcome outcome);
   [[gnu::always_inline]] RequestEvent& finish(Timestamp now, std::uint32_t slot, RequestSlot& request,
@@ -201,11 +207,15 @@ class Requester::Engine {
   static Outcome silent_outcome(const RequestSlot& request) noexcept;
 
   // requester_silence.cpp: what silence means
+  void shorten_waits(Timestamp now, const Peer& peer, const RequestSlot& answered);
+  void free_place(Timestamp now, std::uint32_t slot);
+  void count_loss(Timestamp now, RequestSlot& request);
   bool wait_longer(Timestamp now, std::uint32_t slot);
   bool hold_back(Timestamp now, std::uint32_t slot);
   bool pass_on(Timestamp now, std::uint32_t slot);
   Duration probe_takes(Timestamp now, std::uint32_t slot) const noexcept;
   void give_up(Timestamp now, std::uint32_t slot);
+  void give_up_doubted(Timestamp now, std::uint32_t slot);
   void settle(Timestamp now, std::uint32_t peer_index);
 
   // what arrives
@@ -305,15 +315,18 @@ inline void Requester::Engine::unlink(Peer& peer, RequestSlot& request) {
   (request.after == kNone ? list.tail : slots_[request.after].before) = request.before;
 }
 
+/// A datagram is no longer under way.
+inline void Requester::Engine::vacate(std::uint32_t index) {
+  Peer& peer = peers_[index];
+  --peer.in_flight;
+  if (!peer.queued && peer.has_ready()) queue_peer(index);
+}
+
 /// Out of whatever its state keeps it in, except for the timer.
 inline void Requester::Engine::leave(std::uint32_t slot) {
   RequestSlot& request = slots_[slot];
   if (request.state == RequestState::in_flight) {
-    if (request.leads) {
-      Peer& peer = peers_[request.peer];
-      --peer.in_flight;
-      if (!peer.queued && peer.has_ready()) queue_peer(request.peer);
-    }
+    if (request.holds_place) vacate(request.peer);
   } else if (request.state == RequestState::fresh || request.state == RequestState::repeat ||
              request.state == RequestState::doubted) {
     unlink(peers_[request.peer], request);

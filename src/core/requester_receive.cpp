@@ -271,10 +271,11 @@ inline bool Requester::Engine::learn_life(Timestamp now, RequestSlot& request, P
 inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSlot& request, Peer& peer,
                                                         const ReplyView& view) {
   // "Busy" says that the path has room and the server has not: no reason to send it more.
-  if (request.state == RequestState::in_flight && request.leads && view.kind != ReplyKind::busy) {
+  if (request.state == RequestState::in_flight && request.holds_place && view.kind != ReplyKind::busy) {
     peer.window.on_answer(peer.in_flight);
   }
   peer.window.on_heard();
+  peer.heard = now;
   // Karn's rule (RFC 6298 §3): a sample only where it is certain which transmission was answered.
   std::uint32_t answered = view.attempt;
   if (answered == 0 && request.attempts == 1) answered = 1;
@@ -288,16 +289,19 @@ inline std::optional<Duration> Requester::Engine::learn(Timestamp now, RequestSl
   if (view.hold < Duration::zero()) network = total;
   if (view.hold > total) network = Duration::zero();
   const Duration counted = total - network < kHoldCountedMax ? total : network + kHoldCountedMax;
+  const bool known = peer.rtt.has_sample();
   if (answered <= request.timed_out && !request.heard) [[unlikely]] {
     peer.rtt.on_late_sample(counted);
     // Copies before the one that was answered may be lost.
     const std::uint32_t late = request.given_up >= answered ? request.given_up - answered + 1 : 0;
-    peer.window.on_late_answer(request.episode, std::min(request.losses, late));
+    peer.window.on_late_answer(request.episode, std::min<std::uint32_t>(request.losses, late));
   } else if (request.leads) {
     // One sample for each datagram: RFC 6298 §2.3 forgets by the number of samples, and those of one trip are
     // one (RFC 7323, appendix G).
     peer.rtt.on_sample(counted);
   }
+  if (!known) [[unlikely]]
+    shorten_waits(now, peer, request);
   return network;
 }
 

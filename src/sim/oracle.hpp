@@ -104,9 +104,11 @@ class Oracle final : public Witness {
   bool joins_datagram(const Host& client, const AskLedger& ask, const Transmit& transmit,
                       std::size_t payload_bytes);
   void note_departure(const Sighting& sighting);
+  [[nodiscard]] static bool under_way(const PeerLedger& peer, const AskLedger& ask, Timestamp now) noexcept;
   void check_window(AskLedger& ask, Timestamp now, bool loss);
   void note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now);
   void note_heard(AskLedger& ask, const ReplyView& view);
+  void note_time(PeerLedger& peer, const AskLedger& ask, const ReplyView& view);
   void note_repeat_at_once(AskLedger& ask);
   void note_arrival(ServerLedger& server, const Sighting& sighting);
   void check_memory();

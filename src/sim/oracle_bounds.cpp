@@ -13,6 +13,10 @@ namespace {
 constexpr std::uint64_t kWindowMost = 1U << 16U;
 constexpr std::size_t kDatagramCounted = 1200;
 constexpr Duration kWaitLeast = std::chrono::milliseconds{1};
+constexpr Duration kWaitMargin = std::chrono::milliseconds{5};  // beyond the round trip, at least
+constexpr Duration kHoldCounted = std::chrono::seconds{1};      // of a server's time, into a wait
+constexpr std::uint32_t kToldApart = 4;                         // transmissions, by their answers
+constexpr Duration kRounding = std::chrono::microseconds{1};    // what is rounded on the way adds up to less
 constexpr std::uint64_t kAmplificationMax = 3;
 constexpr std::size_t kOutgoingMax = 1U << 16U;
 
@@ -58,6 +62,7 @@ void Oracle::on_transmission(const Host& client, const Transmit& transmit, Bytes
   if (ask->options.attempts_max != 0 && ask->attempts > ask->options.attempts_max + kGrantsMax) {
     violate(Invariant::bounded_sending, describe(*ask) + " is sent more often than it may be");
   }
+  ask->sent_at.push_back(now);
   ask->sent = now;
   ask->quiet_until = later(now, transmit.wait);
   ask->next = AskLedger::Next::by_timer;
@@ -113,8 +118,6 @@ void Oracle::on_unreachable(const Host& client, RequestHandle request, Bytes quo
 
 /// The waits double, from the first; a note of the server begins them anew.
 void Oracle::check_gap(AskLedger& ask, Timestamp now) {
-  // What was rounded on the way adds up to less than this.
-  constexpr Duration kRounding = std::chrono::microseconds{1};
   switch (ask.next) {
     case AskLedger::Next::at_once: return;
     case AskLedger::Next::after_rest:
@@ -135,6 +138,17 @@ void Oracle::check_gap(AskLedger& ask, Timestamp now) {
   }
 }
 
+/// Whether the last copy may still be in the network: until its wait has passed, where that is the path's. A
+/// longer one says nothing of the path: then until the first wait has passed, and in silence as much as the
+/// silence had lasted when it was sent.
+bool Oracle::under_way(const PeerLedger& peer, const AskLedger& ask, Timestamp now) noexcept {
+  if (!ask.in_flight || now >= ask.quiet_until) return false;
+  if (ask.attempts <= 1) return true;
+  const Timestamp passed = later(ask.sent, ask.first_wait - kRounding);
+  if (peer.heard_last >= ask.sent) return now < passed;
+  return peer.heard_last == Timestamp::min() || now < later(passed, ask.sent - peer.heard_last);
+}
+
 /// An upper bound of the window, from what a bystander sees: one more for each datagram that is answered, and
 /// half of it where a question was sent again because nothing came; 2 where nothing at all came since the
 /// time before.
@@ -143,10 +157,12 @@ void Oracle::check_window(AskLedger& ask, Timestamp now, bool loss) {
   if (peer.conversation != ask.conversation) {
     peer = {.conversation = ask.conversation, .longest_wait = peer.longest_wait};
   }
+  // Without conversations it cannot be seen that the client has forgotten the peer.
+  const bool known = peer.timed && ask.codec->traits().numbered;
+  if (ask.attempts == 0 && !known) peer.untimed.push_back(static_cast<std::uint32_t>(&ask - asks_.data()));
   if (loss) note_loss(peer, ask, now);
   std::erase_if(peer.in_flight, [&](std::uint32_t index) {
-    const AskLedger& other = asks_[index];
-    return !other.in_flight || now >= other.quiet_until || &other == &ask;
+    return !under_way(peer, asks_[index], now) || &asks_[index] == &ask;
   });
   ask.in_flight = true;
   ask.heard_at_send = peer.heard;
@@ -183,13 +199,34 @@ void Oracle::note_loss(PeerLedger& peer, AskLedger& ask, Timestamp now) {
   if (!peer.reductions.empty()) peer.reductions.back().missed.try_emplace(index, ask.attempts);
 }
 
+/// Once it is known how long an answer takes, what was sent before waits for that and no longer: RFC 6298
+/// §2.2, of any answer, since a bystander cannot see which was the first that counted.
+void Oracle::note_time(PeerLedger& peer, const AskLedger& ask, const ReplyView& view) {
+  const std::uint32_t answered = view.attempt == 0 && ask.attempts == 1 ? 1 : view.attempt;
+  if (answered < 1 || answered > ask.attempts || ask.attempts - answered >= kToldApart) return;
+  peer.timed = peer.timed || ask.leads;
+  const Timestamp now = world_.clock(*ask.client);
+  const Duration took = now - ask.sent_at[answered - 1];
+  const Duration counted = std::min(took, std::max(took - view.hold, Duration::zero()) + kHoldCounted);
+  const Duration timeout = counted + std::max(2 * counted, kWaitMargin);
+  std::erase_if(peer.untimed, [&](std::uint32_t index) { return asks_[index].ends != 0; });
+  for (const std::uint32_t index : peer.untimed) {
+    AskLedger& other = asks_[index];
+    other.first_wait = std::min(other.first_wait, timeout);
+    other.quiet_until = std::min(other.quiet_until, std::max(now, later(other.sent, other.first_wait)));
+  }
+}
+
 /// An answer to the very copy that was given up shows that it was not lost. Where that is so of all whose
 /// loss has made the window smaller, it was made smaller for nothing.
 void Oracle::note_heard(AskLedger& ask, const ReplyView& view) {
   PeerLedger& peer = peers_[{ask.key.host, ask.key.life, ask.peer}];
   ++peer.heard;
-  peer.heard_since_reduction = std::min(peer.heard_since_reduction, world_.clock(*ask.client));
+  const Timestamp now = world_.clock(*ask.client);
+  peer.heard_since_reduction = std::min(peer.heard_since_reduction, now);
   peer.opened += ask.in_flight && ask.leads ? 1 : 0;
+  peer.heard_last = now;
+  note_time(peer, ask, view);
   const bool late = view.attempt >= 1 && view.attempt <= ask.given_up && !ask.heard;
   ask.heard = true;
   if (!late) return;

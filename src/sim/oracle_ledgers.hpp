@@ -67,10 +67,11 @@ struct AskLedger {
   std::uint64_t conversation = 0;
   std::uint64_t number = 0;
   std::uint64_t id = 0;
-  Timestamp first_sent;   // in the world's time
-  Timestamp sent;         // the last of them
-  Timestamp quiet_until;  // the engine waits until then, unless it hears something
-  Duration first_wait{};  // at least, without its jitter
+  Timestamp first_sent;            // in the world's time
+  std::vector<Timestamp> sent_at;  // each of them
+  Timestamp sent;                  // the last of them
+  Timestamp quiet_until;           // the engine waits until then, unless it hears something
+  Duration first_wait{};           // at least, without its jitter
   std::uint32_t doublings = 0;
   std::uint32_t granted = 0;         // repeats at once
   std::uint64_t heard_at_send = 0;   // PeerLedger::heard
@@ -98,14 +99,17 @@ struct ReductionLedger {
 struct PeerLedger {
   std::uint64_t conversation = 0;  // another one: the client had forgotten the peer
   std::uint64_t heard = 0;         // answers of any kind
-  std::uint64_t opened = 0;        // of them, the first of their datagrams
-  std::uint64_t window = 10;       // RFC 6928 §2, and docs/limits.md
+  Timestamp heard_last = Timestamp::min();
+  std::uint64_t opened = 0;   // of them, the first of their datagrams
+  std::uint64_t window = 10;  // RFC 6928 §2, and docs/limits.md
   std::uint64_t opened_at_reduction = 0;
   Timestamp heard_since_reduction = kNever;  // the first time
   std::uint64_t heard_before_loss = 0;       // when what was lost then had been sent
   Timestamp reduced = Timestamp::min();
   std::vector<ReductionLedger> reductions;  // that may still be taken back, the latest last
   Duration longest_wait{};                  // of all questions to it
+  bool timed = false;                       // it is known how long an answer takes
+  std::vector<std::uint32_t> untimed;       // questions that were sent before that
   std::vector<std::uint32_t> in_flight;  // the first of each datagram; some may have been heard or have ended
 };
 

@@ -115,7 +115,11 @@ WatchedRequester::Expected WatchedRequester::expect(const Arrival& arrival) {
 Verdict WatchedRequester::deliver(Timestamp now, const Arrival& arrival) {
   take_events(now);
   const Expected expected = expect(arrival);
+  const auto before = requester_.recall(arrival.from);
   const Verdict verdict = requester_.handle_datagram(now, arrival);
+  if (const auto known = requester_.recall(arrival.from); known && known->srtt && !(before && before->srtt)) {
+    shorten_waits(now, arrival.from, *known->srtt);
+  }
   ++received_;
   used_ += verdict.used ? 1U : 0U;
   if (!verdict.used && verdict.drop == DropReason::wrong_id && verdict.request) {
@@ -137,6 +141,14 @@ Verdict WatchedRequester::deliver(Timestamp now, const Arrival& arrival) {
           "each datagram is used, or counted as dropped");
   check_idle(now);
   return verdict;
+}
+
+/// The first answer of a peer shows how long its path takes: what was sent before waits no longer than that.
+void WatchedRequester::shorten_waits(Timestamp now, const Endpoint& peer, Duration round_trip) {
+  for (Asked& asked : asked_) {
+    if (asked.end || asked.peer != peer || asked.sent == 0) continue;
+    asked.quiet_until = std::min(asked.quiet_until, std::max(now, later(asked.last_sent, round_trip)));
+  }
 }
 
 void WatchedRequester::check_used(Timestamp now, const Arrival& arrival, const Expected& expected,
@@ -265,6 +277,7 @@ std::optional<Transmit> WatchedRequester::transmit(Timestamp now) {
       asked->options.attempts_max != 0 ? asked->options.attempts_max : codec_->traits().schedule.attempts_max;
   require(most == 0 || asked->sent <= most + asked->granted, "attempts are limited");
   asked->quiet_until = later(now, sent->wait);
+  asked->last_sent = now;
   if (asked->sent == 1) asked->first_sent = now;
   check_stamp(*asked, Bytes{buffer_}.first(sent->bytes));
   return sent;

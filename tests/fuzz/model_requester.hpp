@@ -29,6 +29,7 @@ class WatchedRequester {
     std::uint32_t guesses = 0;  // at a short ID, since it was last a new one
     std::uint32_t life = 0;     // of the server that it is for, as far as is known
     Timestamp first_sent;
+    Timestamp last_sent;
     bool maybe_repeated = false;
     Timestamp quiet_until;       // no transmission before then
     std::optional<Outcome> end;  // how it ended
@@ -66,6 +67,7 @@ class WatchedRequester {
   [[nodiscard]] bool given_up(const Asked& asked) const;
   Expected expect(const Arrival& arrival);
   Asked* answers(const Arrival& arrival, const ReplyView& view);
+  void shorten_waits(Timestamp now, const Endpoint& peer, Duration round_trip);
   void check_used(Timestamp now, const Arrival& arrival, const Expected& expected, const Verdict& verdict);
   void check_restarted(Timestamp now, Asked& asked, const ReplyView& view);
   void check_promiscuous(const Arrival& arrival, const Verdict& verdict);

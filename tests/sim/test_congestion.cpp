@@ -80,6 +80,20 @@ TEST_F(Congestion, APathThatLosesEverythingIsProbedByAFewAndNoMore) {
   EXPECT_GE(client.stats().transmitted, 20U);
 }
 
+TEST_F(Congestion, AKnownPathThatFallsSilentIsAskedLessAndLessOften) {
+  make_world({.link = {.delay = 5ms}, .story_lines_max = 0});
+  auto& server = world().add<ServerHost>(endpoint(9));
+  auto& client = world().add<ClientHost>(endpoint(1, 40'000));
+  client.ask(server.at(), "first", patient(60s));
+  world().at(1s, [&] { world().link().loss = percent(100); });
+  for (int i = 0; i < 10; ++i) client.ask_at(2s, server.at(), "anyone?", patient(120s));
+  run();
+  // Places are freed, but each question repeats itself ever later.
+  const auto counts = transmissions(client, world().time(2s), 15s, 8);
+  for (std::size_t i = 1; i < counts.size(); ++i) EXPECT_LE(counts[i], 12U) << i;
+  EXPECT_LE(client.stats().transmitted, 100U);
+}
+
 TEST_F(Congestion, RecoversAfterAnOutage) {
   make_world({.link = {.delay = 20ms}, .story_lines_max = 0});
   auto& server = world().add<ServerHost>(endpoint(9));

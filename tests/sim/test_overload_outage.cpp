@@ -63,10 +63,11 @@ TEST(OverloadOutage, AServersGoodputIsBackWithinThirtySecondsOfAnOutage) {
     Crowd crowd{outage(Asker::holler, buffer)};
     run(crowd);
     EXPECT_EQ(weak_seconds(crowd), 0U);
-    // Every request has ended, and those that were not answered have heard why; but that all copies of one
-    // and all that was said of it were lost in the full buffer can happen, to one in some 60,000.
+    // Every request has ended, and those that were not answered have heard why. (With 119 of 120 other seeds
+    // and buffers as well. Waits have doubled to a half of the deadline by the outage's end, so that one copy
+    // is left, which a full buffer can lose.)
     EXPECT_EQ(crowd.totals().answered + crowd.totals().failed, crowd.options().requests);
-    EXPECT_LE(crowd.ended_with(Outcome::no_answer), crowd.options().requests / 10'000);
+    EXPECT_EQ(crowd.ended_with(Outcome::no_answer), 0U);
     EXPECT_GT(crowd.totals().answered, crowd.options().requests * 85 / 100);
   }
 }

@@ -180,6 +180,24 @@ TEST_F(Schedule, LearnsFromARepeatedRequestBecauseTheReplySaysWhichCopyItAnswers
   EXPECT_EQ(client.requester().recall(server.at())->srtt, Duration{40ms});
 }
 
+TEST_F(Schedule, WaitsNoLongerThanThePathOnceAnotherAnswerHasShownHowLongThatTakes) {
+  make_world({.link = {.delay = 5ms}});
+  auto& server = world().add<ServerHost>(endpoint(9));
+  auto& client = world().add<ClientHost>(endpoint(1, 40'000));
+  int copies = 0;
+  world().set_meddler([&](const Sighting& sighting) {
+    return Meddling{.lose = sighting.to == server.at() && ++copies <= 2};
+  });
+  client.ask(server.at(), "lost", patient(60s));
+  client.ask(server.at(), "lost, and not asked again", {.deadline = 60s, .attempts_max = 1});
+  client.ask(server.at(), "answered", patient(60s));
+  run();
+  // SRTT and 4 RTTVAR of a first sample: three round trips (RFC 6298 §2.2).
+  EXPECT_EQ(client.asked()[0].gaps(), (std::vector<Duration>{30ms}));
+  EXPECT_TRUE(client.asked()[0].answered());
+  EXPECT_GE(client.asked()[1].event.elapsed, 1s);
+}
+
 TEST_F(Schedule, TellsNetworkTimeAndServerTimeApart) {
   make_world({.link = {.delay = 30ms}});
   auto& server = world().add<ServerHost>(
