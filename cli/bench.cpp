@@ -256,7 +256,7 @@ void add_options(CLI::App& command, Settings& settings) {
   add_value(
       command, "--spin", settings.spin, parse_duration,
       "Look for an answer for so long before going to sleep: a busy processor, shorter latencies (default: "
-      "up to 50us, where that has paid lately)",
+      "up to 100us, where that has paid lately)",
       "DURATION");
   command.add_flag("--repeatable", ask.repeatable,
                    "It may be done twice: where the server is restarted meanwhile, ask the new one");

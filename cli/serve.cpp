@@ -249,7 +249,7 @@ void add_options(CLI::App& command, Settings& settings) {
             "N");
   add_value(command, "--spin", settings.spin, parse_duration,
             "After a datagram, look for the next for so long before going to sleep: quicker answers, a busy "
-            "processor (default: up to 50us, where that has paid lately)",
+            "processor (default: up to 100us, where that has paid lately)",
             "DURATION");
   const auto read_block = [&settings](const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {

@@ -38,7 +38,7 @@ struct ClientOptions {
   std::size_t receive_buffer_bytes = std::size_t{4} << 20U;
   /// Look for an answer for so long before going to sleep: it is heard tens of microseconds earlier, and a
   /// processor is busy with looking. For `ask` from each transmission on, for `ask_async` from each datagram
-  /// that has come. 0: sleep at once. Nullopt: up to 50 µs, where looking has found something lately.
+  /// that has come. 0: sleep at once. Nullopt: up to 100 µs, where looking has found something lately.
   std::optional<Duration> spin;
   Tracer tracer;  ///< empty for none
 };

@@ -109,7 +109,7 @@ struct ServerOptions {
   /// divided among them.
   std::size_t threads = 1;
   /// After a datagram, look for the next one for so long before going to sleep: the answer to it comes tens
-  /// of microseconds earlier, and a processor is busy with looking. 0: sleep at once. Nullopt: up to 50 µs,
+  /// of microseconds earlier, and a processor is busy with looking. 0: sleep at once. Nullopt: up to 100 µs,
   /// where looking has found something lately.
   std::optional<Duration> spin;
   /// Looks at each datagram first: a reason drops it, before anything else is done with it.

@@ -87,7 +87,7 @@ AsyncAsks::AsyncAsks(ClientOptions options, Poller poller, WakeEvent wake)
       poller_{std::move(poller)},
       wake_{std::move(wake)},
       channels_(kSharedChannels),
-      lookout_{options_.spin},
+      lookout_{options_.spin, salt_of(this)},
       loop_{options_,
             {.socket_of = [this](std::uint32_t channel) -> UdpSocket* {
                return channels_[channel].socket ? &*channels_[channel].socket : nullptr;

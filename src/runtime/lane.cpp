@@ -50,7 +50,7 @@ Lane::Lane(const ClientOptions& options, UdpSocket socket, const Endpoint& local
     : socket_{std::move(socket)},
       local_{local},
       fresh_port_{options.codec->traits().fresh_port},
-      lookout_{options.spin},
+      lookout_{options.spin, salt_of(this)},
       loop_{options,
             {.socket_of = [this](std::uint32_t) { return &socket_; },
              .local_of = [this](std::uint32_t) { return local_; }},
@@ -94,7 +94,7 @@ Result<Reply> Lane::ask(Timestamp now, const Endpoint& peer, Bytes payload, cons
     auto received = Result<std::size_t>{0};
     if (now < awake_until && blocked == nullptr) {
       received = look(std::min(awake_until, requester.next_timeout()), options.stop, on_end);
-      lookout_.end(received && *received > 0);
+      lookout_.end(monotonic_now() - now, received && *received > 0);
     } else {
       const auto ready = wait(requester.next_timeout() - now, blocked != nullptr, options.stop);
       if (!ready) received = failure(ready.error());

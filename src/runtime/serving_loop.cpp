@@ -15,8 +15,8 @@ constexpr std::uint64_t kSocketToken = 0;
 constexpr std::uint64_t kWakeToken = 1;
 /// Where one datagram comes at a time, every so many of them a second one is looked for in the same call.
 constexpr std::uint32_t kSinglesInARow = 8;
-/// A loop that looks before it sleeps looks so often before it reads the clock and sees to everything else again. Each look
-/// takes half a microsecond.
+/// A loop that looks before it sleeps looks so often before it reads the clock and sees to everything else
+/// again. Each look takes half a microsecond.
 constexpr int kLooksInARow = 4;
 /// Messages that wait for their own loop; what comes beyond is lost, as in a full receive buffer.
 constexpr std::size_t kStraysMax = 4096;
@@ -62,7 +62,7 @@ ServingLoop::ServingLoop(const ServerOptions& options, const ResponderOptions& s
       poller_{std::move(poller)},
       responder_{codecs_for(options.answer_plain), random_, with_bundles(share)},
       batch_{kBatchDatagrams},
-      lookout_{options.spin} {
+      lookout_{options.spin, salt_of(this)} {
   writer_.completions = std::move(completions);
 }
 
