@@ -32,6 +32,8 @@ SYSTEMS = (
     System("bare-batch", "bare, 32 a call", "bare", "recvmmsg, sendmmsg", serve_mode="batch", load_mode="batch"),
     System("bare-joined", "bare, joined", "bare", "UDP_GRO, UDP_SEGMENT", serve_mode="joined", load_mode="joined"),
     System("holler", "holler", "holler", "IDs, source checks, at-most-once, repetition, congestion window"),
+    System("holler-loop", "holler, own loop", "holler", "the same; a Requester in a loop of the program's own asks, without callbacks",
+           load_mode="machines", paths=("loopback", "veth")),
     System("holler-sleeping", "holler, asleep at once", "holler", "the same; nobody looks for a moment before going to sleep",
            serve_mode="sleeping", load_mode="sleeping", paths=("loopback", "veth")),
     System("holler-unbundled", "holler, unbundled", "holler", "the same, one message in a datagram", load_mode="unbundled",

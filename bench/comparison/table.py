@@ -38,7 +38,7 @@ def ratio(part, whole):
 
 def of_case(case, outcome):
     """The lines of one case."""
-    head = (f"{'':<20}{'answered/s':>11}{'least':>11}{'most':>11}{'of bare':>9}{'holler is':>11}{'p50':>9}{'p99':>9}"
+    head = (f"{'':<23}{'answered/s':>11}{'least':>11}{'most':>11}{'of bare':>9}{'holler is':>11}{'p50':>9}{'p99':>9}"
             f"{'server ns':>11}{'server':>8}{'load':>7}  saturated")
     lines = ["", case.title, head]
     bare = outcome.get(case.bare, {}).get("rate")
@@ -47,10 +47,10 @@ def of_case(case, outcome):
         label = systems.BY_NAME[name].label
         if "rate" not in numbers:
             kind = "cannot" if "cannot" in numbers else "failed"
-            lines.append(f"{label:<20}{kind}: {numbers[kind]}")
+            lines.append(f"{label:<23}{kind}: {numbers[kind]}")
             continue
         lines.append(
-            f"{label:<20}{rate(numbers['rate']):>11}{rate(numbers['least']):>11}{rate(numbers['most']):>11}"
+            f"{label:<23}{rate(numbers['rate']):>11}{rate(numbers['least']):>11}{rate(numbers['most']):>11}"
             f"{ratio(numbers['rate'], bare):>9}{'× ' + ratio(holler, numbers['rate']) if holler else '':>11}"
             f"{duration(numbers['p50']):>9}{duration(numbers['p99']):>9}{numbers['server_ns']:>11,.0f}"
             f"{numbers['server_busy']:>8.0%}{numbers['load_busy']:>7.0%}  {saturated(numbers)}{remarks(numbers)}")
