@@ -25,8 +25,7 @@ namespace holler {
 /// where it does not say.
 [[nodiscard]] std::optional<std::size_t> path_payload_bytes(int descriptor, const Address& peer) noexcept;
 
-/// What every socket of holler's tells: where datagrams were sent to, ICMP errors, and what was dropped.
-/// @param waits  and when datagrams arrived
+/// What every socket of holler's tells: ICMP errors, and what `options` want to know of each datagram.
 [[nodiscard]] Result<void> enable_reports(int descriptor, int family, const SocketOptions& options);
 
 /// What has to be set before binding.

@@ -81,7 +81,7 @@ Result<void> ServingLoop::serve(const Server::Handler& handler, const std::stop_
     }
     const auto busy = turn(handler);
     if (!busy) return failure(busy.error());
-    const bool stays_awake = lookout_.again(looked_at_, busy->found);
+    const bool stays_awake = lookout_.again(busy->when, busy->found);
     more = busy->more || (stays_awake && !waits_for_room_);
   }
   send_the_rest();
@@ -91,20 +91,18 @@ Result<void> ServingLoop::serve(const Server::Handler& handler, const std::stop_
 
 Result<ServingLoop::Turn> ServingLoop::turn(const Server::Handler& handler) {
   Timestamp now = monotonic_now();
-  looked_at_ = now;
   const bool strays = has_strays_.load(std::memory_order_relaxed);
   if (strays) take_strays(now, handler);
   const std::size_t room = room_;
   const auto count = receive(now, handler);
   if (!count) return failure(count.error());
-  if (*count > 0) now = batch_.read_at();
   if (strays || *count > 0 || !outbox_.empty() || writer_.completions->waiting() ||
       responder_.next_timeout() <= now) {  // or else a spinning loop would look less often
     answer(now);
     publish();
   }
   // Where one comes at a time, a look for a second is nearly always in vain.
-  return Turn{.found = *count > 0, .more = *count > 1 && *count >= room};
+  return Turn{.when = now, .found = *count > 0, .more = *count > 1 && *count >= room};
 }
 
 /// Waits for a datagram, another thread, or a timer.
@@ -153,8 +151,9 @@ Result<std::size_t> ServingLoop::look() {
   return count;
 }
 
+/// @param now  becomes the time when what was there has been taken out
 /// @return how many datagrams
-Result<std::size_t> ServingLoop::receive(Timestamp now, const Server::Handler& handler) {
+Result<std::size_t> ServingLoop::receive(Timestamp& now, const Server::Handler& handler) {
   const bool woken = std::exchange(woken_, false);
   if (waits_for_room_) {  // the kernel takes no more replies: let requests wait in its buffer
     if (woken) receive_errors(now);

@@ -36,6 +36,7 @@ class ServingLoop {
   /// As Server::serve, in the caller's thread.
   [[nodiscard]] Result<void> serve(const Server::Handler& handler, const std::stop_token& stop);
   struct Turn {
+    Timestamp when;      ///< it has looked, or taken out what it has found
     bool found = false;  ///< there was something
     bool more = false;   ///< there is probably more: look again at once
   };
@@ -63,7 +64,7 @@ class ServingLoop {
 
   [[nodiscard]] Result<void> sleep();
   [[nodiscard]] Result<std::size_t> look();
-  [[nodiscard]] Result<std::size_t> receive(Timestamp now, const Server::Handler& handler);
+  [[nodiscard]] Result<std::size_t> receive(Timestamp& now, const Server::Handler& handler);
   std::size_t receive_one(Timestamp now, const ReceivedDatagram& datagram, const Server::Handler& handler);
   std::size_t take_in(Timestamp now, Incoming incoming, const Server::Handler& handler);
   [[nodiscard]] ServingLoop* owner_of(Bytes message) const noexcept;
@@ -99,7 +100,6 @@ class ServingLoop {
   bool woken_ = false;         // the poller has something to tell of the socket
   std::uint32_t singles_ = 0;  // times that there was one where one was asked for
   Lookout lookout_;
-  Timestamp looked_at_;  // when the last turn began
   std::uint64_t filtered_ = 0;
   DropCounts dropped_;  // beside the responder's
 
